@@ -1,0 +1,70 @@
+# Ouroboros: everything runs from .venv, nobody has to activate it. `make` alone lists the targets.
+
+SNAKEMAKE := .venv/bin/snakemake
+PYTHON := .venv/bin/python
+
+DEMO_CONFIG := examples/demo.yaml
+DEMO_RESULTS := results/ethanol_demo
+DEMO_REPORT := results/demo/report.html
+ROUNDS := $(PYTHON) -m ouroboros.rounds
+
+# make run CONFIG=my.yaml ARGS="-n": any option of Snakemake
+CONFIG ?= config.yaml
+REPORT ?= results/report.html
+ARGS ?=
+
+# `make lock LOCK_ARGS="--upgrade-package torch"` moves one version; without it the lock keeps its versions.
+LOCK_ARGS ?=
+
+# The library without installing it; the tools of .venv for the rules' shell commands.
+export PYTHONPATH := $(CURDIR)/workflow_scripts
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help env demo run report test lint lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+env: .venv/.installed ## create .venv from requirements.lock (does nothing when it is up to date)
+
+.venv/.installed: requirements.lock .python-version
+	@bash envs/create.sh
+	@touch $@
+
+demo: env ## active learning of ethanol from nothing, the table of rounds and an HTML report
+	$(SNAKEMAKE) --configfile $(DEMO_CONFIG) $(ARGS)
+	$(ROUNDS) $(DEMO_RESULTS)
+	@mkdir -p $(dir $(DEMO_REPORT))
+	$(SNAKEMAKE) --configfile $(DEMO_CONFIG) --report $(DEMO_REPORT)
+	@echo "Report: $(DEMO_REPORT)"
+
+run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=-n]
+	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
+
+report: env ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
+	@mkdir -p $(dir $(REPORT))
+	$(SNAKEMAKE) --configfile $(CONFIG) --report $(REPORT)
+	@echo "Report: $(REPORT)"
+
+test: env ## run the tests
+	$(PYTHON) -m pytest -q
+
+lint: env ## check style, types and the workflow
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m snakefmt --check Snakefile rules
+	$(SNAKEMAKE) --lint
+	$(PYTHON) -m mypy
+
+# Left out of the lock: what torch pins by itself (NVIDIA's libraries, several GB that its CPU build does not have),
+# and packages for Windows.
+lock: ## renew requirements.lock from requirements.in (needs uv)
+	uv pip compile --quiet --universal --python-version $$(cat .python-version) --annotation-style line \
+	    --custom-compile-command "make lock" $(LOCK_ARGS) requirements.in --output-file requirements.lock
+	grep -vE "^(nvidia-|cuda-|triton)|sys_platform == 'win32'" requirements.lock > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## remove caches and build leftovers, never results, labels or .venv
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+	find . -name .venv -prune -o -name results -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+"""Ouroboros: reference data -> committee -> dynamics -> selection -> quantum-chemistry labels -> better committee."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+if not config:  # an experiment given with --configfile stands alone; the defaults fill in what it leaves out
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/test.smk"
+include: "rules/md.smk"
+include: "rules/analysis.smk"
+include: "rules/select.smk"
+include: "rules/label.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything,

@@ -1,0 +1,54 @@
+"""What the production run shows: energy conservation, temperature, bonds, distances, vibrations."""
+
+
+rule analyse:
+    input:
+        trajectory=f"{ROUND}/simulate/nve.traj",
+        thermo=f"{ROUND}/simulate/thermo.csv",
+        reference=f"{REFERENCE}/reference.db",
+    output:
+        summary=f"{ROUND}/analysis/analysis.json",
+        energy=report(
+            f"{ROUND}/analysis/energy.svg",
+            category="Production run",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "total energy"},
+            caption="../docs/captions/analysis.rst",
+        ),
+        temperature=report(
+            f"{ROUND}/analysis/temperature.svg",
+            category="Production run",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "temperature"},
+            caption="../docs/captions/analysis.rst",
+        ),
+        distances=report(
+            f"{ROUND}/analysis/distances.svg",
+            category="Production run",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "pair distances"},
+            caption="../docs/captions/analysis.rst",
+        ),
+        spectrum=report(
+            f"{ROUND}/analysis/spectrum.svg",
+            category="Production run",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "vibrational spectrum"},
+            caption="../docs/captions/analysis.rst",
+        ),
+        msd=report(
+            f"{ROUND}/analysis/msd.svg",
+            category="Production run",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "mean square displacement"},
+            caption="../docs/captions/analysis.rst",
+        ),
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/analyse.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        settings=config["analysis"],
+        temperature_K=config["simulation"]["temperature_K"],
+    script:
+        "../workflow_scripts/analyse.py"

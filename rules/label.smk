@@ -1,0 +1,41 @@
+"""Quantum-chemistry labels for the selected structures, through the label store."""
+
+
+rule label:
+    input:
+        candidates=f"{ROUND}/select/candidates.extxyz",
+    output:
+        labels=f"{ROUND}/label/batch_{{b}}.extxyz",
+        failures=f"{ROUND}/label/batch_{{b}}_failures.csv",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/label_{{b}}.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/label_{{b}}.tsv"
+    conda:
+        "../envs/label.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        oracle=config["oracle"],
+        force_cap=config["labels"]["force_cap_eV_per_A"],
+        n_batches=len(BATCHES),
+        store=STORE,
+    script:
+        "../workflow_scripts/label.py"
+
+
+rule gather:
+    input:
+        labels=batches(f"{ROUND}/label/batch_{{b}}.extxyz"),
+        failures=batches(f"{ROUND}/label/batch_{{b}}_failures.csv"),
+    output:
+        labels=f"{ROUND}/labels.extxyz",
+        failures=f"{ROUND}/label_failures.csv",
+        summary=f"{ROUND}/labels.json",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/gather.log",
+    conda:
+        "../envs/label.yaml"
+    script:
+        "../workflow_scripts/gather.py"

@@ -1,0 +1,54 @@
+"""Dynamics with the committee: exploration for structures it does not know, and the production run."""
+
+
+rule explore:
+    input:
+        models=members(f"{MEMBER}/model.pt"),
+        dataset=f"{ROUND}/dataset.npz",
+        calibration=f"{ROUND}/test/calibration.json",
+    output:
+        trajectory=f"{ROUND}/explore/trajectory.h5",
+        walkers=f"{ROUND}/explore/walkers.csv",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/explore.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/explore.tsv"
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=config["exploration"],
+        seed=seed_for("explore"),
+        device=config["device"],
+    script:
+        "../workflow_scripts/explore.py"
+
+
+rule simulate:
+    input:
+        models=members(f"{MEMBER}/model.pt"),
+        dataset=f"{ROUND}/dataset.npz",
+    output:
+        trajectory=f"{ROUND}/simulate/nve.traj",
+        thermo=f"{ROUND}/simulate/thermo.csv",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/simulate.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/simulate.tsv"
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=config["simulation"],
+        seed=seed_for("simulate"),
+        device=config["device"],
+    script:
+        "../workflow_scripts/simulate.py"

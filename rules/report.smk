@@ -1,0 +1,72 @@
+"""What a round decides, the arm's report, and the comparison of the arms."""
+
+
+checkpoint decide:
+    input:
+        unpack(decide_input),
+    output:
+        decision=f"{ROUND}/decision.json",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/decide.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        targets=config["decision"],
+        max_failed_fraction=config["labels"]["max_failed_fraction"],
+        last_round=is_last_round,
+    script:
+        "../workflow_scripts/decide.py"
+
+
+rule report:
+    input:
+        decisions=rounds_up_to(f"{ROUND}/decision.json"),
+        metrics=rounds_up_to(f"{ROUND}/test/metrics.json"),
+        reference=f"{REFERENCE}/reference.json",
+        split=f"{REFERENCE}/split.json",
+    output:
+        table=report(
+            f"{HOME}/{{arm}}/report/rounds_{{r}}/rounds.csv",
+            category="Overview",
+            labels={"arm": "{arm}", "figure": "round table"},
+            caption="../docs/captions/rounds.rst",
+        ),
+        temperatures=report(
+            f"{HOME}/{{arm}}/report/rounds_{{r}}/temperatures.svg",
+            category="Overview",
+            labels={"arm": "{arm}", "figure": "error by temperature"},
+            caption="../docs/captions/temperatures.rst",
+        ),
+        card=f"{HOME}/{{arm}}/report/rounds_{{r}}/model_card.md",
+    log:
+        f"{LOGS}/{{arm}}/report_{{r}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        model=config["model"],
+        committee_size=config["committee"]["size"],
+        name=config["name"],
+    script:
+        "../workflow_scripts/report.py"
+
+
+rule compare:
+    input:
+        tables=compared_rounds,
+    output:
+        learning_curve=report(
+            f"{HOME}/comparison/rounds_{{ends}}/learning_curve.svg",
+            category="Overview",
+            labels={"arm": "all", "figure": "learning curves"},
+            caption="../docs/captions/learning_curve.rst",
+        ),
+    log:
+        f"{LOGS}/compare_{{ends}}.log",
+    wildcard_constraints:
+        ends="[0-9]+(-[0-9]+)*",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        arms=ARMS,
+    script:
+        "../workflow_scripts/compare.py"

@@ -1,0 +1,37 @@
+"""Which explored structures are worth a label."""
+
+
+rule select:
+    input:
+        models=members(f"{MEMBER}/model.pt"),
+        trajectory=f"{ROUND}/explore/trajectory.h5",
+        dataset=f"{ROUND}/dataset.npz",
+    output:
+        candidates=f"{ROUND}/select/candidates.extxyz",
+        fates=f"{ROUND}/select/selection.csv",
+        summary=f"{ROUND}/select/selection.json",
+        uncertainty=report(
+            f"{ROUND}/select/uncertainty.svg",
+            category="Exploration and selection",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "uncertainty along the walkers"},
+            caption="../docs/captions/exploration.rst",
+        ),
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/select.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/select.tsv"
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+    params:
+        settings=config["selection"],
+        timestep_fs=config["exploration"]["timestep_fs"],
+        strategy=strategy_of,
+        seed=seed_for("select"),
+        device=config["device"],
+    script:
+        "../workflow_scripts/select_structures.py"

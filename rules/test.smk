@@ -1,0 +1,41 @@
+"""Errors of the committee on the frozen test set, and the calibration of its uncertainty on the validation set."""
+
+
+rule test:
+    input:
+        models=members(f"{MEMBER}/model.pt"),
+        dataset=f"{ROUND}/dataset.npz",
+        reference=f"{REFERENCE}/reference.db",
+        split=f"{REFERENCE}/split.npz",
+    output:
+        metrics=f"{ROUND}/test/metrics.json",
+        calibration=f"{ROUND}/test/calibration.json",
+        predictions=f"{ROUND}/test/predictions.npz",
+        parity=report(
+            f"{ROUND}/test/parity.svg",
+            category="Accuracy",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "parity"},
+            caption="../docs/captions/parity.rst",
+        ),
+        uncertainty=report(
+            f"{ROUND}/test/uncertainty.svg",
+            category="Accuracy",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "error against uncertainty"},
+            caption="../docs/captions/uncertainty.rst",
+        ),
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/test.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/test.tsv"
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+    params:
+        device=config["device"],
+    script:
+        "../workflow_scripts/test.py"

@@ -1,0 +1,73 @@
+"""The round's training set and the committee."""
+
+
+rule dataset:
+    input:
+        unpack(dataset_input),
+    output:
+        dataset=f"{ROUND}/dataset.npz",
+        summary=f"{ROUND}/dataset.json",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/dataset.log",
+    conda:
+        "../envs/label.yaml"
+    params:
+        validation_fraction=config["labels"]["validation_fraction"],
+        seed=seed_for("dataset"),
+    script:
+        "../workflow_scripts/dataset.py"
+
+
+rule train:
+    input:
+        unpack(train_input),
+    output:
+        model=f"{MEMBER}/model.pt",
+        metrics=f"{MEMBER}/metrics.csv",
+        summary=f"{MEMBER}/training.json",
+        curves=report(
+            f"{MEMBER}/curves.svg",
+            category="Training",
+            subcategory="{arm}",
+            labels={"round": "{r}", "member": "{m}"},
+            caption="../docs/captions/curves.rst",
+        ),
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/train_{{m}}.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/train_{{m}}.tsv"
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+        runtime=240,
+    params:
+        model=config["model"],
+        training=without(config["training"], "warm_start"),
+        seed=seed_for("train"),
+        device=config["device"],
+        tensorboard=f"{HOME}/tensorboard/{{arm}}/round_{{r}}/model_{{m}}",
+    script:
+        "../workflow_scripts/train.py"
+
+
+if FOLLOWERS:
+
+    ruleorder: reuse_start > train > test > explore > simulate > analyse
+
+    rule reuse_start:
+        """Strategies of one seed start alike: their round 0 is copied from the first strategy, not computed again."""
+        input:
+            leading_arm,
+        output:
+            expand(f"{HOME}/{{{{follower}}}}/round_0/{{name}}", name=START_FILES),
+        log:
+            f"{LOGS}/{{follower}}/round_0/reuse_start.log",
+        wildcard_constraints:
+            follower="|".join(FOLLOWERS),
+        conda:
+            "../envs/label.yaml"
+        script:
+            "../workflow_scripts/reuse_start.py"

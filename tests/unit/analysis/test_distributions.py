@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from ouroboros.analysis.comparison import compare, curve_distance, first_peak, same_system
+from ouroboros.analysis.distributions import ALL, pair_distances, radial_distribution
+from ouroboros.frames import Frames
+
+
+def shaken(atoms, amplitude, n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    images = []
+    for _ in range(n):
+        image = atoms.copy()
+        image.positions += amplitude * rng.normal(size=(len(atoms), 3))
+        images.append(image)
+    return Frames.from_atoms(images)
+
+
+def test_ideal_gas_has_g_of_one_for_every_pair():
+    rng = np.random.default_rng(1)
+    numbers = np.repeat([18, 36], [150, 50])
+    images = [Atoms(numbers, rng.uniform(0, 15, (200, 3)), cell=[15, 15, 15], pbc=True) for _ in range(40)]
+    g = radial_distribution(Frames.from_atoms(images), np.linspace(0, 6, 13))
+    assert set(g.curves) == {ALL, "Ar-Ar", "Ar-Kr", "Kr-Kr"}
+    outer = g.distance_A > 2
+    assert g.curves[ALL][outer] == pytest.approx(1, abs=0.03)
+    assert g.curves["Ar-Kr"][outer] == pytest.approx(1, abs=0.03)
+    assert g.curves["Kr-Kr"][outer] == pytest.approx(1, abs=0.12)
+
+
+def test_ideal_gas_beyond_half_the_cell_is_one_too():
+    rng = np.random.default_rng(2)
+    images = [Atoms("Ar60", rng.uniform(0, 7, (60, 3)), cell=[7, 7, 7], pbc=True) for _ in range(60)]
+    g = radial_distribution(Frames.from_atoms(images), np.linspace(0, 8, 5))
+    assert g.curves[ALL][-1] == pytest.approx(1, abs=0.03)
+
+
+def test_fcc_first_peak_and_its_twelve_neighbours():
+    frames = shaken(bulk("Cu", cubic=True, a=3.6) * 2, 0.03)
+    edges = np.arange(0, 6.0, 0.02)
+    g = radial_distribution(frames, edges)
+    assert first_peak(g.distance_A, g.curves[ALL]) == pytest.approx(3.6 / np.sqrt(2), abs=0.01)
+    shells = 4 / 3 * np.pi * np.diff(edges**3) * 4 / 3.6**3
+    assert (g.curves[ALL] * shells)[g.distance_A < 3.1].sum() == pytest.approx(12)
+
+
+def test_pair_density_of_water_has_area_one_and_its_bond_length():
+    frames = shaken(molecule("H2O"), 0.02, n=400)
+    density = pair_distances(frames, np.arange(0, 3, 0.01))
+    assert set(density.curves) == {ALL, "H-O", "H-H"}
+    for curve in density.curves.values():
+        assert curve.sum() * 0.01 == pytest.approx(1)
+    assert first_peak(density.distance_A, density.curves["H-O"]) == pytest.approx(0.969, abs=0.01)
+    assert (density.curves["H-H"] * density.distance_A).sum() * 0.01 == pytest.approx(1.527, abs=0.01)
+
+
+def test_atom_that_flew_off_is_still_counted():
+    atoms = Atoms("OH", [[0, 0, 0], [50, 0, 0]])
+    density = pair_distances(Frames.from_atoms([atoms]), np.arange(0, 3, 0.1))
+    assert density.curves[ALL][-1] * 0.1 == pytest.approx(1)
+
+
+def test_curve_distance_is_the_total_variation_of_two_normals():
+    x = np.linspace(-10, 10, 4001)
+    a, b = (np.exp(-0.5 * (x - shift) ** 2) for shift in (0.0, 1.0))
+    assert curve_distance(a, b) == pytest.approx(0.3829, abs=1e-3)  # 2 Phi(1/2) - 1
+    assert curve_distance(a, a) == 0
+    assert curve_distance(np.array([1.0, 0]), np.array([0, 1.0])) == 1
+    assert np.isnan(curve_distance(np.zeros(3), np.zeros(3)))
+    assert np.isnan(curve_distance(np.array([np.nan]), np.ones(1)))
+
+
+def test_same_ensemble_passes_and_a_stretched_molecule_fails():
+    atoms = molecule("CH3CH2OH")
+    reference = shaken(atoms, 0.04, n=100, seed=1)
+    same = compare(shaken(atoms, 0.04, n=300, seed=2), reference)
+    assert same.verdict is not None
+    assert same.verdict.passed, same.verdict.reason
+    stretched = atoms.copy()
+    stretched.positions *= 1.1
+    wrong = compare(shaken(stretched, 0.04, n=300, seed=2), reference)
+    assert wrong.verdict is not None
+    assert not wrong.verdict.passed
+    assert "first peak" in wrong.verdict.reason
+    assert wrong.curve_distance[ALL] > 3 * same.curve_distance[ALL]
+
+
+def test_noise_of_a_small_reference_is_what_sampling_gives():
+    atoms = molecule("CH3CH2OH")
+    truth, few = shaken(atoms, 0.05, n=3000, seed=3), shaken(atoms, 0.05, n=40, seed=4)
+    result = compare(truth, few)
+    assert result.curve_distance_noise == pytest.approx(result.curve_distance[ALL], rel=0.3)
+
+
+def test_without_reference_there_is_no_verdict():
+    result = compare(shaken(molecule("H2O"), 0.02), None)
+    assert result.verdict is None
+    assert result.reference is None
+
+
+def test_only_frames_of_the_same_system_are_compared():
+    water, flipped = molecule("H2O"), molecule("H2O")[[2, 0, 1]]
+    frames = Frames.from_atoms([water, molecule("NH3"), flipped, molecule("CH4")])
+    assert len(same_system(frames, water.numbers, periodic=False)) == 2
+    cells = Frames.from_atoms([bulk("NaCl", "rocksalt", a=5.6), bulk("NaCl", "rocksalt", a=5.6) * 2, bulk("Na")])
+    assert len(same_system(cells, np.array([11, 17] * 4), periodic=True)) == 2
+    assert len(same_system(cells, np.array([11, 17]), periodic=False)) == 0
+
+
+def test_positions_that_are_not_finite_are_refused():
+    frames = shaken(molecule("H2O"), 0.02)
+    frames.positions[4, 1] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        pair_distances(frames, np.arange(0, 3, 0.1))
+
+
+def test_cell_without_volume_is_refused():
+    frames = Frames.from_atoms([Atoms("Cu", cell=[3, 3, 0], pbc=[True, True, False])])
+    with pytest.raises(ValueError, match="volume"):
+        radial_distribution(frames, np.arange(0, 3, 0.1))

@@ -1,0 +1,234 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import units
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.io import Trajectory
+from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.md.verlet import VelocityVerlet
+
+from ouroboros.analysis import figures
+from ouroboros.analysis.freedom import degrees_of_freedom
+from ouroboros.analysis.trajectory import analyse
+from ouroboros.analysis.walkers import read_thermo, read_walkers, timestep_fs
+from ouroboros.frames import Frames
+
+DT = 4.0  # fs
+FIGURES = {"energy.svg", "temperature.svg", "distances.svg", "spectrum.svg", "msd.svg"}
+SECTIONS = {"system", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion", "verdicts"}
+
+
+def run(start, timestep, steps, n_walkers=2, stride=3, kelvin=600):
+    """NVE with EMT: frames and thermodynamic rows, as the simulation writes them, at different strides."""
+    frames, rows = [], []
+    for walker in range(n_walkers):
+        atoms = start.copy()
+        atoms.calc = EMT()
+        # Twice the temperature at the minimum: half of the kinetic energy becomes potential.
+        thermalize_momenta(atoms, temperature_K=2 * kelvin, rng=np.random.default_rng(walker))
+        Stationary(atoms, preserve_temperature=False)
+        if not atoms.pbc.any():
+            ZeroRotation(atoms, preserve_temperature=False)
+        dynamics = VelocityVerlet(atoms, timestep * units.fs)
+        for _ in range(steps + 1):
+            step = dynamics.nsteps
+            if step % stride == 0:
+                image = atoms.copy()
+                image.info.update(walker=walker, step=step)
+                frames.append(image)
+            if step % 2 == 0:
+                kinetic, potential = atoms.get_kinetic_energy(), atoms.get_potential_energy()
+                kelvin_3n = atoms.get_temperature()
+                rows.append((walker, step, step * timestep, potential, kinetic, potential + kinetic, kelvin_3n))
+            dynamics.run(1)
+    names = [
+        "walker",
+        "step",
+        "time_fs",
+        "potential_energy_eV",
+        "kinetic_energy_eV",
+        "total_energy_eV",
+        "temperature_K",
+    ]
+    return frames, pd.DataFrame(rows, columns=names)
+
+
+@pytest.fixture(scope="module")
+def copper():
+    return run(bulk("Cu", cubic=True) * (2, 2, 2), DT, 360)
+
+
+@pytest.fixture(scope="module")
+def water():
+    return run(molecule("H2O"), 0.5, 500, kelvin=300)
+
+
+def test_copper_crystal_is_sound(copper):
+    frames, thermo = copper
+    reference = Frames.from_atoms(frames[20:120:2])
+    result = analyse(frames, thermo, reference, target_temperature_K=600)
+    assert set(result) == SECTIONS
+    assert set(result["verdicts"]) == {"conservation", "temperature", "bonds", "distances"}
+    assert all(verdict["passed"] for verdict in result["verdicts"].values()), result["verdicts"]
+    assert result["system"]["timestep_fs"] == pytest.approx(DT)
+    assert result["system"]["simulated_ps"] == pytest.approx(2 * 360 * DT * 1e-3)
+    assert result["temperature"]["degrees_of_freedom"] == 3 * 32 - 3
+    assert result["temperature"]["degrees_of_freedom_of_thermo_csv"] == pytest.approx(3 * 32)
+    assert result["distances"]["first_peak_model_A"]["all"] == pytest.approx(2.56, abs=0.05)
+    assert result["diffusion"]["coefficients"]["Cu"]["diffusive"] is False
+    assert "not diffusion" in result["diffusion"]["reason"]
+    # Copper has no phonon above 7.5 THz, 250 cm^-1 (Svensson et al., Phys. Rev. 155, 619, 1967).
+    density, frequency = np.array(result["spectrum"]["density_cm"]), np.array(result["spectrum"]["frequency_per_cm"])
+    assert np.trapezoid(density[frequency < 300], frequency[frequency < 300]) > 0.95
+
+
+def test_files_say_the_same_as_memory_and_the_result_is_strict_json(copper, tmp_path):
+    frames, thermo = copper
+    with Trajectory(tmp_path / "nve.traj", "w") as file:
+        for frame in frames:
+            file.write(frame)
+    thermo.to_csv(tmp_path / "thermo.csv", index=False)
+    from_files = analyse(tmp_path / "nve.traj", tmp_path / "thermo.csv", None)
+    columns = {name: thermo[name].to_numpy() for name in thermo}
+    assert from_files == analyse(frames, columns, None) == analyse(frames, thermo.to_records(index=False), None)
+    assert json.loads(json.dumps(from_files, allow_nan=False)) == from_files
+    assert "distances" not in from_files["verdicts"]
+
+
+def test_molecule_has_no_diffusion_coefficient(water):
+    frames, thermo = water
+    result = analyse(frames, thermo, Frames.from_atoms(frames[::5]), target_temperature_K=300)
+    assert result["diffusion"] == {"reason": result["diffusion"]["reason"]}
+    assert "no meaning" in result["diffusion"]["reason"]
+    assert result["temperature"]["degrees_of_freedom"] == 3
+    assert result["distances"]["quantity"].startswith("probability density")
+
+
+@pytest.mark.parametrize("system", ["copper", "water"])
+def test_every_run_gives_the_same_set_of_figures(system, request, tmp_path):
+    frames, thermo = request.getfixturevalue(system)
+    result = analyse(frames, thermo, Frames.from_atoms(frames[::5]), target_temperature_K=600)
+    paths = figures.draw(result, thermo, tmp_path)
+    assert {path.name for path in paths} == FIGURES == {path.name for path in tmp_path.iterdir()}
+    text = {path.name: path.read_text() for path in paths}
+    assert "Wavenumber (cm⁻¹)" in text["spectrum.svg"] and "Frequency (THz)" in text["spectrum.svg"]
+    assert ("no meaning" in text["msd.svg"]) == (system == "water")
+    again = {path.name: path.read_text() for path in figures.draw(result, thermo, tmp_path)}
+    assert again == text
+
+
+def test_exploded_walker_fails_with_reasons_and_still_draws(copper, tmp_path):
+    frames, thermo = [frame.copy() for frame in copper[0]], copper[1].copy()
+    last = len(frames) - 1
+    frames[last].positions[5] = np.nan
+    thermo.loc[len(thermo) - 1, ["total_energy_eV", "kinetic_energy_eV"]] = np.nan
+    result = analyse(frames, thermo, Frames.from_atoms(frames[:50]), target_temperature_K=600)
+    verdicts = result["verdicts"]
+    assert not any(verdicts[name]["passed"] for name in ("conservation", "temperature", "bonds"))
+    assert "step 360" in verdicts["conservation"]["reason"] and "walker 1" in verdicts["conservation"]["reason"]
+    assert "walker 1" in verdicts["bonds"]["reason"]
+    assert result["conservation"]["drift_eV_per_step"] is None
+    assert result["conservation"]["walkers"]["0"]["drift_eV_per_step"] is not None
+    assert result["system"]["n_frames_not_finite"] == 1
+    json.dumps(result, allow_nan=False)
+    assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+
+
+def test_run_without_one_finite_frame_fails_and_still_draws(water, tmp_path):
+    frames, thermo = [frame.copy() for frame in water[0][:40]], water[1].iloc[:60].copy()
+    for frame in frames:
+        frame.positions[:] = np.nan
+    thermo["kinetic_energy_eV"] = thermo["total_energy_eV"] = np.nan
+    result = analyse(frames, thermo, None)
+    assert not any(verdict["passed"] for verdict in result["verdicts"].values())
+    assert "distances" in result["verdicts"]
+    assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+
+
+def test_broken_bond_is_reported_with_its_walker_and_step(water):
+    frames, thermo = [frame.copy() for frame in water[0]], water[1]
+    late = [frame for frame in frames if frame.info["walker"] == 1 and frame.info["step"] >= 300]
+    for frame in late:
+        frame.positions[1] += 3 * (frame.positions[1] - frame.positions[0])
+    result = analyse(frames, thermo, None)
+    assert result["bonds"]["n_broken"] == 1
+    assert result["bonds"]["changes"][0] | {"distance_A": None} == {
+        "kind": "broken",
+        "atoms": [0, 1],
+        "pair": "O-H",
+        "step": 300,
+        "distance_A": None,
+        "walker": 1,
+    }
+    assert not result["verdicts"]["bonds"]["passed"]
+
+
+def test_thermostatted_run_has_no_verdict_on_its_energy(copper):
+    result = analyse(*copper, None, ensemble="nvt")
+    assert "conservation" not in result["verdicts"]
+    assert "thermostat" in result["conservation"]["reason"]
+
+
+def test_frames_too_sparse_for_hydrogen_are_warned_of(water):
+    frames, thermo = water
+    sparse = [frame for frame in frames if frame.info["step"] % 12 == 0]
+    assert "fold back" in analyse(sparse, thermo, None)["spectrum"]["warning"]
+    assert "warning" not in analyse(frames, thermo, None)["spectrum"]
+
+
+@pytest.mark.parametrize(
+    ("drift", "spin", "kinetic"), [(False, False, 21), (True, False, 24), (False, True, 24), (True, True, 27)]
+)
+def test_degrees_of_freedom_follow_the_momenta(drift, spin, kinetic):
+    atoms = molecule("CH3CH2OH")
+    thermalize_momenta(atoms, temperature_K=300, rng=np.random.default_rng(0))
+    Stationary(atoms)
+    ZeroRotation(atoms)
+    v = atoms.get_velocities()
+    if drift:
+        v = v + 0.005
+    if spin:
+        v = v + np.cross([0.01, 0.01, 0.01], atoms.positions - atoms.get_center_of_mass())
+    atoms.set_velocities(v)
+    atoms.info["step"] = 0
+    free = degrees_of_freedom(read_walkers([atoms]))
+    assert (free.kinetic, free.vibrational) == (kinetic, 21)
+    assert (free.translation_removed, free.rotation_removed) == (not drift, not spin)
+
+
+def test_linear_molecule_has_two_rotations():
+    atoms = molecule("CO2")  # along z, where a stretch turns nothing
+    atoms.set_momenta([[0, 0, 1.0], [0, 0, 0.5], [0, 0, -1.5]])
+    atoms.info["step"] = 0
+    free = degrees_of_freedom(read_walkers([atoms]))
+    assert (free.kinetic, free.vibrational) == (4, 4)
+
+
+def test_velocities_are_in_angstrom_per_femtosecond():
+    atoms = molecule("N2")
+    atoms.set_velocities([[0.02 / units.fs, 0, 0], [0, 0, 0]])
+    atoms.info["step"] = 0
+    assert read_walkers([atoms])[0].velocities[0, 0, 0] == pytest.approx(0.02)
+
+
+def test_files_that_do_not_fit_are_refused(copper):
+    frames, thermo = copper
+    with pytest.raises(ValueError, match="lacks temperature_K"):
+        read_thermo(thermo.drop(columns="temperature_K"))
+    with pytest.raises(ValueError, match="no rows"):
+        read_thermo(thermo.iloc[:0])
+    with pytest.raises(ValueError, match="do not increase"):
+        read_walkers([frames[1], frames[0]])
+    with pytest.raises(ValueError, match="no frames"):
+        read_walkers([])
+    with pytest.raises(ValueError, match=r"info\['step'\]"):
+        read_walkers([bulk("Cu")])
+    other = bulk("Cu")
+    other.info.update(walker=9, step=0)
+    with pytest.raises(ValueError, match="Walker 9"):
+        read_walkers([frames[0], other])
+    with pytest.raises(ValueError, match="time step"):
+        timestep_fs(read_thermo(thermo.iloc[:1]))

@@ -1,0 +1,90 @@
+"""A config is either checked plain values or one sentence that names the key, the value and what is allowed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ouroboros.config import ConfigError, load_experiment
+from ouroboros.config.document import SCHEMA, config_yaml, json_schema
+from ouroboros.config.sections import Experiment
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_an_empty_config_is_the_default_experiment():
+    assert load_experiment({}) == Experiment().model_dump(mode="json")
+
+
+def test_config_yaml_and_schema_are_in_step_with_the_models():
+    written = (PROJECT / "config.yaml").read_text(encoding="utf-8")
+    assert written == config_yaml(), "run `make config`"
+    assert load_experiment(yaml.safe_load(written)) == load_experiment({})
+    assert (PROJECT / SCHEMA).read_text(encoding="utf-8") == json_schema(), "run `make config`"
+
+
+def test_the_result_is_plain_values_that_survive_json():
+    experiment = load_experiment({})
+    assert json.loads(json.dumps(experiment)) == experiment
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat", "unknown", "learning_rate"]),
+        ({"trainin": {}}, ["trainin", "unknown", "training"]),
+        ({"model": {"colour": 1}}, ["model.colour", "n_atom_basis"]),
+        ({"training": {"learning_rate": "fast"}}, ["training.learning_rate", "'fast'", "number"]),
+        ({"training": {"batch_size": 2.5}}, ["training.batch_size", "2.5", "integer"]),
+        ({"training": {"schedule": "cosine"}}, ["training.schedule", "'cosine'", "one_cycle"]),
+        ({"exploration": {"temperatures_K": [300, -5]}}, ["exploration.temperatures_K.1", "-5", "greater than 0", "K"]),
+        ({"exploration": {"temperatures_K": [9000]}}, ["exploration.temperatures_K.0", "9000", "5000"]),
+        ({"simulation": {"timestep_fs": 50}}, ["simulation.timestep_fs", "50", "less than or equal to 5", "fs"]),
+        ({"training": None}, ["training", "None"]),
+        ({"committee": {"size": 1}}, ["committee.size", "1", "at least 2", "random"]),
+        ({"split": {"train": 5000}}, ["split.train", "5000", "100 frames"]),
+        ({"split": {"validation": 400}}, ["split.validation", "400", "100 frames"]),
+        ({"split": {"test": 10000}}, ["split.test", "10000", "500 frames"]),
+        ({"split": {"start_temperature_max_K": 100}}, ["split.start_temperature_max_K", "100"]),
+        ({"reference": {"generate": {"molecule": "ethanoll"}}}, ["reference.generate.molecule", "ethanoll", "ethanol"]),
+        ({"reference": {"generate": {"molecule": "Xx2"}}}, ["reference.generate.molecule", "Xx2"]),
+        ({"reference": {"generate": {"stride_fs": 0.7}}}, ["reference.generate.stride_fs", "0.7", "whole number"]),
+        (
+            {"reference": {"generate": {"trajectories_per_temperature": 1}}},
+            ["trajectories_per_temperature", "at least 2"],
+        ),
+        ({"oracle": {"multiplicity": 2}}, ["oracle.multiplicity", "2", "26 electrons", "odd"]),
+        ({"oracle": {"charge": 1}}, ["oracle.multiplicity", "25 electrons", "even"]),
+        ({"selection": {"per_round": 10000}}, ["selection.per_round", "10000", "800 frames"]),
+        ({"selection": {"low_eV_per_A": 5}}, ["selection.low_eV_per_A", "5", "exploration.hard_limit_eV_per_A"]),
+        ({"simulation": {"steps": 100}}, ["simulation.steps", "100", "20"]),
+        ({"rounds": {"seeds": [1, 1]}}, ["rounds.seeds", "[1, 1]"]),
+        ({"name": "my run/../x"}, ["name", "my run/../x"]),
+    ],
+)
+def test_a_bad_config_is_one_sentence_that_names_key_value_and_what_is_allowed(config, words):
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(config)
+    sentence = str(caught.value)
+    for word in words:
+        assert word in sentence
+    assert "\n" not in sentence
+
+
+def test_one_member_is_allowed_when_selection_is_random():
+    config = {"committee": {"size": 1}, "rounds": {"strategies": ["random"]}}
+    assert load_experiment(config)["committee"]["size"] == 1
+
+
+def test_every_key_says_what_it_means():
+    def keys(model, path=""):
+        for name, field in model.model_fields.items():
+            if hasattr(field.annotation, "model_fields"):
+                assert field.annotation.__doc__
+                yield from keys(field.annotation, f"{path}{name}.")
+            else:
+                yield f"{path}{name}", field.description
+
+    missing = [name for name, description in keys(Experiment) if not description]
+    assert missing == []

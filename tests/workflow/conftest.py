@@ -1,0 +1,78 @@
+"""Run the real Snakemake in a folder of its own, on a tiny but real experiment: water, two rounds, both strategies."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "reference": {
+        "generate": {
+            "molecule": "water",
+            "temperatures_K": [300, 500],
+            "trajectories_per_temperature": 2,
+            "length_ps": 0.2,
+            "equilibration_ps": 0.05,
+        }
+    },
+    "split": {"train": 12, "validation": 4, "test": 20},
+    "committee": {"size": 2},
+    "model": {"n_atom_basis": 8, "n_interactions": 1, "n_rbf": 8},
+    "training": {"steps": 60, "learning_rate": 0.01},
+    "exploration": {"walkers": 4, "length_ps": 0.05, "stride_fs": 5},
+    "simulation": {"walkers": 2, "steps": 200, "stride": 2},
+    "selection": {"per_round": 6, "low_eV_per_A": 0.0},
+    "labels": {"batch_size": 4},
+    "rounds": {"count": 2, "strategies": ["committee", "random"]},
+}
+
+
+def changed(config: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """A copy of a config with keys replaced: `changed(TINY, training__steps=5)`."""
+    config = copy.deepcopy(config)
+    for path, value in values.items():
+        *sections, key = path.split("__")
+        target = config
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[key] = value
+    return config
+
+
+def snakemake(folder: Path, config: dict[str, Any] | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake with the default profile in `folder`; output and errors come back as one text in `stdout`."""
+    if isinstance(config, dict):
+        path = folder / "config.yaml"
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    else:
+        path = config
+    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--directory", folder]
+    command += ["--profile", PROJECT / "profiles/default", "--configfile", path, *arguments]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(
+        [str(part) for part in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    )
+
+
+def job_counts(output: str) -> dict[str, int]:
+    """Rule and number of jobs, from the table that a dry run prints."""
+    table = output.rsplit("Job stats:", 1)[-1] if "Job stats:" in output else ""
+    rows = re.findall(r"^([a-z_]+) +(\d+)$", table, flags=re.MULTILINE)
+    return {rule: int(n) for rule, n in rows if rule != "total"}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished tiny run, shared by the tests that only look at it or dry-run on top of it."""
+    folder = tmp_path_factory.mktemp("finished")
+    run = snakemake(folder, TINY)
+    assert run.returncode == 0, run.stdout
+    return folder

@@ -1,0 +1,207 @@
+"""The sections of the analysis: each asks one module its question and words the answer for analysis.json."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from ase import Atoms, units
+
+from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
+from ouroboros.analysis.freedom import Freedom
+from ouroboros.analysis.verdict import Verdict, all_of
+from ouroboros.analysis.walkers import Walker
+from ouroboros.frames import Frames
+
+Section = tuple[dict, Verdict | None]
+Tables = Mapping[int, pd.DataFrame]
+FASTEST_PER_CM = 4200.0  # cm^-1, just above the stretch of HF: no ordinary molecule vibrates faster
+CURVE_POINTS = 400  # of the mean square displacement that are kept
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How distances are compared; the meaning of each is told in `comparison.compare`."""
+
+    distance_limit: float
+    peak_shift_limit_A: float
+    range_A: float
+    bin_width_A: float
+    max_frames: int
+
+
+def system(walkers: list[Walker], tables: Tables, step_fs: float, free: Freedom, ensemble: str) -> dict:
+    """What was run, and for how long."""
+    return {
+        "formula": Atoms(walkers[0].numbers).get_chemical_formula(),
+        "n_atoms": len(walkers[0].numbers),
+        "periodic": bool(walkers[0].pbc.any()),
+        "ensemble": ensemble,
+        "n_walkers": len(tables),
+        "n_frames": sum(len(walker.step) for walker in walkers),
+        "n_frames_not_finite": sum(int((~walker.finite).sum()) for walker in walkers),
+        "timestep_fs": step_fs,
+        "simulated_ps": sum(float(np.ptp(rows["step"])) * step_fs * 1e-3 for rows in tables.values()),
+        "degrees_of_freedom": free,
+    }
+
+
+def energy(tables: Tables, step_fs: float, n_atoms: int, ensemble: str, limit: float) -> Section:
+    """Energy conservation of each walker; the worst one decides."""
+    if ensemble != "nve":
+        return {"reason": "A thermostat exchanges energy with the system, so its total energy is not conserved."}, None
+    drifts = {
+        name: conservation.measure(rows["step"], rows["total_energy_eV"], step_fs, n_atoms, limit)
+        for name, rows in tables.items()
+    }
+    # A drift that is not a number is worse than any.
+    worst = max(drifts, key=lambda name: np.nan_to_num(abs(drifts[name].drift_eV_per_step), nan=np.inf))
+    where = f" (walker {worst}, the worst of {len(drifts)})" if len(drifts) > 1 else ""
+    verdict = Verdict(drifts[worst].verdict.passed, drifts[worst].verdict.reason + where)
+    numbers = {name: {k: v for k, v in asdict(drift).items() if k != "verdict"} for name, drift in drifts.items()}
+    return numbers[worst] | {"worst_walker": worst, "walkers": numbers}, verdict
+
+
+def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, target_K: float | None) -> Section:
+    """Temperature of all walkers together, from the kinetic energy and the degrees of freedom of this run."""
+    per_energy = 2 / (free.kinetic * units.kB)
+    series = {name: per_energy * rows["kinetic_energy_eV"].to_numpy(dtype=float) for name, rows in tables.items()}
+    result = temperature.measure(list(series.values()), free.kinetic, free.vibrational, ensemble, target_K)
+    # The program that ran the MD may have divided by another number of degrees of freedom: here is which.
+    theirs = np.concatenate([rows["temperature_K"].to_numpy(dtype=float) for rows in tables.values()])
+    ours = np.concatenate(list(series.values()))
+    usable = (theirs > 0) & np.isfinite(ours)
+    section = {f"temperature_{key}": value for key, value in asdict(result).items() if key.endswith("_K")} | {
+        "temperature_target_K": target_K,
+        "n_samples": result.n_samples,
+        "degrees_of_freedom": free.kinetic,
+        "degrees_of_freedom_of_thermo_csv": (
+            free.kinetic * float(np.median(ours[usable] / theirs[usable])) if usable.any() else None
+        ),
+        "walkers": {name: {"mean_K": values.mean(), "std_K": values.std()} for name, values in series.items()},
+    }
+    return section, result.verdict
+
+
+def connectivity(walkers: list[Walker]) -> Section:
+    """Bonds that broke or formed in any walker; frames that are not finite fail here."""
+    found, checks = [], []
+    for walker in walkers:
+        keep = walker.finite
+        if not keep.all():
+            step = walker.step[np.argmin(keep)]
+            checks.append(Verdict(False, f"walker {walker.name} has no finite positions and velocities at step {step}"))
+        seen = bonds.changes(walker.positions[keep], walker.numbers, walker.step[keep], walker.cell[keep], walker.pbc)
+        found += [asdict(change) | {"walker": walker.name} for change in seen]
+    if found:
+        first = min(found, key=lambda change: change["step"])
+        (a, b), more = first["atoms"], f", the first of {len(found)} changes" if len(found) > 1 else ""
+        what = f"the {first['pair']} bond of atoms {a} and {b} is {first['kind']} at step {first['step']}"
+        checks.append(Verdict(False, f"{what} of walker {first['walker']}{more}"))
+    kinds = [change["kind"] for change in found]
+    section = {"n_broken": kinds.count("broken"), "n_formed": kinds.count("formed"), "changes": found}
+    return section, all_of(checks or [Verdict(True, "no bond broke or formed")])
+
+
+def distances(walkers: list[Walker], reference: Frames | None, settings: Compared) -> Section:
+    """Distance curves of the run beside those of the reference."""
+    model = _evenly(Frames.concatenate([walker.frames() for walker in walkers]), settings.max_frames)
+    if not len(model):
+        reason = "no frame of the run has finite positions"
+        return {"reason": f"N{reason[1:]}."}, Verdict(False, reason)
+    why = "No reference frames were given."
+    if reference is not None:
+        why = "No reference frame is of the same system."
+        same = comparison.same_system(reference, walkers[0].numbers, bool(walkers[0].pbc.any()))
+        reference = _evenly(same, settings.max_frames)
+    limits = settings.distance_limit, settings.peak_shift_limit_A
+    result = comparison.compare(model, reference, *limits, settings.range_A, settings.bin_width_A)
+    section = {
+        "quantity": "g(r)" if result.model.periodic else "probability density, 1/Å",
+        "distance_A": result.model.distance_A,
+        "model": result.model.curves,
+        "n_frames_model": len(model),
+        "first_peak_model_A": result.first_peak_model_A,
+    }
+    if result.reference is None or reference is None:
+        return section | {"reason": why}, None
+    compared = {
+        "reference": result.reference.curves,
+        "n_frames_reference": len(reference),
+        "first_peak_reference_A": result.first_peak_reference_A,
+        "curve_distance": result.curve_distance,
+        "curve_distance_noise": result.curve_distance_noise,
+    }
+    return section | compared, result.verdict
+
+
+def vibrations(walkers: list[Walker], step_fs: float) -> dict:
+    """Vibrational density of states, averaged over the walkers that ran long enough."""
+    used, length, interval_fs = _even_runs(walkers, step_fs)
+    try:
+        mean = spectrum.average(
+            [spectrum.vibrational_density(w.velocities[:length], w.masses, interval_fs) for w in used]
+        )
+    except ValueError as error:
+        return {"reason": f"{error}."}
+    shown = mean.frequency_per_cm <= FASTEST_PER_CM
+    highest = float(mean.frequency_per_cm[-1])
+    section = {
+        "frequency_per_cm": mean.frequency_per_cm[shown],
+        "density_cm": mean.density_cm[shown],
+        "resolution_per_cm": mean.resolution_per_cm,
+        "nyquist_per_cm": highest,
+        "n_walkers": len(used),
+        "n_frames_per_walker": length,
+        "peaks": spectrum.peaks(mean),
+    }
+    if highest < FASTEST_PER_CM and (walkers[0].numbers == 1).any():
+        section["warning"] = (
+            f"Frames {interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the stretches of "
+            "hydrogen fold back to lower ones: save a frame at least every 3.9 fs."
+        )
+    return section
+
+
+def displacement(walkers: list[Walker], step_fs: float) -> dict:
+    """Mean square displacement and diffusion of periodic systems, of all atoms and of each element."""
+    first = walkers[0]
+    if not first.pbc.any():
+        return {
+            "reason": "An isolated molecule has nothing to diffuse through, so a diffusion coefficient has no meaning."
+        }
+    used, length, interval_fs = _even_runs(walkers, step_fs)
+    if length < 2:
+        return {"reason": "Two evenly spaced finite frames of a walker are needed for a displacement."}
+    symbols = np.array(Atoms(first.numbers).get_chemical_symbols())
+    groups = {"all": np.ones(len(symbols), dtype=bool)} | {s: symbols == s for s in sorted(set(symbols))}
+    lags = np.unique(np.linspace(0, length // 2, CURVE_POINTS).astype(int))
+    section: dict = {"lag_ps": lags * interval_fs * 1e-3, "msd_A2": {}, "coefficients": {}}
+    try:
+        unwrapped = [diffusion.unwrap(w.positions[:length], w.cell[:length], w.pbc) for w in used]
+        runs = [diffusion.without_centre_of_mass(x, first.masses) for x in unwrapped]
+        for name, group in groups.items():
+            curves = [diffusion.mean_square_displacement(run[:, group])[lags] for run in runs]
+            section["msd_A2"][name] = np.mean(curves, axis=0)
+        for name, group in groups.items():
+            section["coefficients"][name] = diffusion.self_diffusion([x[:, group] for x in runs], interval_fs * 1e-3)
+    except ValueError as error:
+        return section | {"reason": f"{error}."}
+    whole = section["coefficients"]["all"]
+    return section if whole.diffusive else section | {"reason": whole.reason}
+
+
+def _even_runs(walkers: list[Walker], step_fs: float) -> tuple[list[Walker], int, float]:
+    """Walkers at least half as long as the longest, the frames that all of them have, and the time between two, fs."""
+    longest = max(walkers, key=lambda walker: walker.n_even)
+    if longest.n_even < 2:
+        return [longest], longest.n_even, float("nan")
+    gap = longest.step[1] - longest.step[0]
+    used = [w for w in walkers if w.n_even >= max(longest.n_even / 2, 2) and w.step[1] - w.step[0] == gap]
+    return used, min(walker.n_even for walker in used), float(gap * step_fs)
+
+
+def _evenly(frames: Frames, at_most: int) -> Frames:
+    if len(frames) <= at_most:
+        return frames
+    return frames.take(np.linspace(0, len(frames) - 1, at_most).astype(int))

@@ -1,0 +1,155 @@
+"""Mean and fluctuation of the kinetic temperature against what statistical mechanics allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from ouroboros.analysis.blocks import BLOCKS, average
+from ouroboros.analysis.verdict import Verdict, all_of
+
+Ensemble = Literal["nve", "nvt"]
+SIGNIFICANCE = 0.003  # chance of failing a sound run, for each of the two tests: the usual three sigma
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Temperature of all walkers together.
+
+    Attributes:
+        mean_K, mean_error_K: average and its standard error.
+        std_K, std_error_K: standard deviation within a run and its standard error.
+        std_lowest_K, std_expected_K, std_highest_K: what theory gives for the standard deviation at the mean
+            temperature; all equal in NVT.
+        n_samples: temperatures used.
+        verdict: mean (if a target is set) and standard deviation against theory.
+    """
+
+    mean_K: float
+    mean_error_K: float
+    std_K: float
+    std_error_K: float
+    std_lowest_K: float
+    std_expected_K: float
+    std_highest_K: float
+    n_samples: int
+    verdict: Verdict
+
+
+def fluctuation(kinetic: int, vibrational: int, ensemble: Ensemble) -> tuple[float, float, float]:
+    """Relative standard deviation of the kinetic temperature: lowest, expected and highest.
+
+    NVT: the kinetic energy of f degrees of freedom is Gamma(f/2) distributed, sigma_T / T = sqrt(2 / f), exactly.
+
+    NVE: less, since what the kinetic energy gains the potential energy loses. Lebowitz, Percus and Verlet
+    (Phys. Rev. 153, 250, 1967) find (sigma_T / T)² = (2 / f) (1 - f k / 2C) with C the whole heat capacity. The value
+    expected here assumes p harmonic degrees of freedom, C = (f + p) k / 2: the share of the kinetic energy is then
+    Beta(f/2, p/2) distributed, (sigma_T / T)² = 2p / (f (f + p + 2)), or 1 / f for a large crystal with p = f.
+    Two things move a real run. Anharmonicity changes C, but any positive C keeps the fluctuation below the NVT value:
+    the highest. And a short run of a small molecule does not share energy between its modes: p modes that each hold
+    kT for ever give (sigma_T / T)² = p / 2f² (each kinetic energy is kT sin², of variance (kT)²/8): the lowest.
+
+    Args:
+        kinetic: degrees of freedom f of the kinetic energy.
+        vibrational: harmonic degrees of freedom p of the potential energy: 3N - 6 for a molecule, 3N - 3 for a crystal.
+        ensemble: "nve" or "nvt".
+
+    Returns:
+        The three relative standard deviations.
+
+    Raises:
+        ValueError: no kinetic degree of freedom, or an ensemble of another name.
+    """
+    if kinetic < 1:
+        raise ValueError(f"{kinetic} kinetic degrees of freedom have no temperature")
+    f, p = kinetic, vibrational
+    canonical = np.sqrt(2 / f)
+    if ensemble == "nvt":
+        return canonical, canonical, canonical
+    if ensemble == "nve":
+        return np.sqrt(p / 2) / f, np.sqrt(2 * p / (f * (f + p + 2))), canonical
+    raise ValueError(f"Ensemble {ensemble!r} is neither nve nor nvt")
+
+
+def measure(
+    series: Sequence[np.ndarray],
+    kinetic: int,
+    vibrational: int,
+    ensemble: Ensemble,
+    target_K: float | None = None,
+    n_blocks: int = BLOCKS,
+) -> Temperature:
+    """Test temperature series against the ensemble they claim to sample.
+
+    The error bars come from block averages, so correlated samples do not make the test too strict. In NVE each walker
+    keeps the energy it began with; when the beginnings were drawn from a canonical ensemble at the target, their mean
+    temperatures scatter by what the canonical variance has over the microcanonical one, and the test allows for it.
+
+    Args:
+        series: one (n_samples,) array a walker, 2K / (f k), in K.
+        kinetic: degrees of freedom f of the kinetic energy.
+        vibrational: harmonic degrees of freedom of the potential energy.
+        ensemble: "nve" or "nvt".
+        target_K: temperature of the thermostat or of the beginnings; None: the mean is not tested.
+        n_blocks: blocks a walker.
+
+    Returns:
+        Numbers and verdict; NaN and a failure where a temperature is not finite or a run is too short.
+
+    Raises:
+        ValueError: no walker, or as `fluctuation`.
+    """
+    low, expected, high = fluctuation(kinetic, vibrational, ensemble)
+    n_samples = sum(map(len, series))
+    n_bad = sum(int((~np.isfinite(values)).sum()) for values in series)
+    if n_bad:
+        return _unusable(n_samples, f"{n_bad} of {n_samples} temperatures are not finite numbers")
+    shortest = min(map(len, series))
+    if shortest < 2 * n_blocks:
+        return _unusable(n_samples, f"a walker with {shortest} temperatures is too short: {2 * n_blocks} are needed")
+
+    canonical = ensemble == "nvt"
+    mean = average(series, n_blocks, share_mean=canonical)
+    if mean.mean <= 0:
+        return _unusable(n_samples, "the mean temperature is not above zero")
+    squares = [(values / (mean.mean if canonical else values.mean()) - 1) ** 2 for values in series]
+    variance = average(squares, n_blocks)
+    # The run's own mean has followed its noise a little: the variance about it lacks the variance of that mean.
+    lacking = 1 if canonical else len(series)
+    relative = np.sqrt(variance.mean + lacking * (mean.error / mean.mean) ** 2)
+    std, std_error = mean.mean * relative, mean.mean * variance.error / (2 * max(relative, 1e-12))
+    between = 0.0 if canonical else (2 / kinetic - expected**2) / len(series)
+
+    margin = student.ppf(1 - SIGNIFICANCE / 2, variance.freedom) * std_error
+    checks = [_inside(std, low * mean.mean, high * mean.mean, margin, "standard deviation of the temperature")]
+    if target_K is not None:
+        sampling = student.ppf(1 - SIGNIFICANCE / 2, mean.freedom) * mean.error
+        beginnings = norm.ppf(1 - SIGNIFICANCE / 2) * target_K * np.sqrt(max(between, 0.0))
+        margin = np.hypot(sampling, beginnings)
+        checks.insert(0, _inside(mean.mean, target_K, target_K, margin, "mean temperature"))
+    return Temperature(
+        mean_K=mean.mean,
+        mean_error_K=mean.error,
+        std_K=float(std),
+        std_error_K=float(std_error),
+        std_lowest_K=float(mean.mean * low),
+        std_expected_K=float(mean.mean * expected),
+        std_highest_K=float(mean.mean * high),
+        n_samples=n_samples,
+        verdict=all_of(checks),
+    )
+
+
+def _inside(value: float, low: float, high: float, margin: float, what: str) -> Verdict:
+    theory = f"{low:.1f} K" if low == high else f"{low:.1f} to {high:.1f} K"
+    passed = bool(low - margin <= value <= high + margin)
+    verb = "agrees with" if passed else "does not fit"
+    return Verdict(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
+
+
+def _unusable(n_samples: int, reason: str) -> Temperature:
+    nan = float("nan")
+    return Temperature(nan, nan, nan, nan, nan, nan, nan, n_samples, Verdict(False, reason))

@@ -1,0 +1,71 @@
+"""A raw config becomes checked plain values, or one sentence that says what is wrong with it."""
+
+import difflib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from .consistency import impossible
+from .sections import Experiment
+
+
+class ConfigError(ValueError):
+    """The config cannot be run; the message names the key, the value and what is allowed."""
+
+
+def load_experiment(raw: dict[str, Any]) -> dict[str, Any]:
+    """Check a raw config and fill in the defaults.
+
+    Args:
+        raw: what YAML and `--config` gave.
+
+    Returns:
+        Plain dicts, lists and scalars, safe as params of a rule.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, a value out of bounds or an impossible combination.
+    """
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(" ".join(_sentence(item) for item in error.errors())) from None
+    if problems := impossible(experiment):
+        raise ConfigError(" ".join(problems))
+    return experiment.model_dump(mode="json")
+
+
+def _sentence(item: ErrorDetails) -> str:
+    path = [part for part in item["loc"] if isinstance(part, str)]
+    name = ".".join(str(part) for part in item["loc"])
+    value = item.get("input")
+    if item["type"] == "extra_forbidden":
+        known = list(_section(path[:-1]).model_fields)
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        where = f"section '{'.'.join(path[:-1])}'" if path[:-1] else "the top level"
+        hint = f"did you mean '{near[0]}'?" if near else f"{where} knows {', '.join(known)}."
+        return f"Config key '{name}' is unknown; {hint}"
+    reason = item["msg"].replace("Input should be", "allowed is").replace("'", "")
+    return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}."
+
+
+def _section(path: list[str]) -> type[BaseModel]:
+    """The model that describes the section at `path`."""
+    section: type[BaseModel] = Experiment
+    for part in path:
+        section = _model_in(section.model_fields[part].annotation)
+    return section
+
+
+def _model_in(annotation: Any) -> type[BaseModel]:
+    candidates = [annotation, *get_args(annotation)]
+    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+
+
+def _meaning(path: list[str]) -> str:
+    try:
+        field = _section(path[:-1]).model_fields[path[-1]]
+    except (KeyError, IndexError, StopIteration):
+        return ""
+    unit = (field.json_schema_extra or {}).get("unit") if isinstance(field.json_schema_extra, dict) else None
+    return f" ({field.description}{f', in {unit}' if unit else ''})" if field.description else ""

@@ -1,0 +1,229 @@
+"""The config file as pydantic models, one a section; each key with its meaning, unit, bounds and default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def key(default: Any, description: str, unit: str = "", **bounds: Any) -> Any:
+    """A config key: its default, what it means, its unit (shown in config.yaml and the schema), its bounds."""
+    return Field(default=default, description=description, json_schema_extra={"unit": unit} if unit else {}, **bounds)
+
+
+Temperature = Annotated[float, Field(gt=0, le=5000)]
+
+
+class Section(BaseModel):
+    """A section refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Generate(Section):
+    """Reference trajectories: molecular dynamics with the oracle itself."""
+
+    molecule: str = key("ethanol", "a name (ethanol, CH3CH2OH) or the path of a structure file that ASE reads")
+    temperatures_K: list[Temperature] = key(
+        [300.0, 450.0, 600.0], "temperatures of the reference trajectories", "K", min_length=1, max_length=20
+    )
+    trajectories_per_temperature: int = key(2, "independent trajectories at each temperature", ge=1, le=100)
+    timestep_fs: float = key(0.5, "time step of the reference dynamics", "fs", gt=0, le=5)
+    equilibration_ps: float = key(0.2, "time before the first frame is kept", "ps", ge=0, le=1000)
+    length_ps: float = key(1.0, "length of each trajectory", "ps", gt=0, le=10000)
+    stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
+    friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
+
+
+class Curate(Section):
+    """Which reference frames are refused."""
+
+    force_cap_eV_per_A: float = key(50.0, "a frame with a larger force on any atom is dropped", "eV/Å", gt=0)
+    closest_contact: float = key(
+        0.5, "a frame with two atoms closer than this share of their summed covalent radii is dropped", gt=0, lt=1
+    )
+
+
+class Reference(Section):
+    """Where the first labelled frames and the frozen test set come from."""
+
+    source: Literal["generate"] = key("generate", "generate: dynamics with the oracle")
+    generate: Generate = Field(default_factory=Generate)
+    curate: Curate = Field(default_factory=Curate)
+
+
+class Split(Section):
+    """Start, validation and test sets; the test set is frozen before round 0."""
+
+    train: int = key(60, "frames of the start set that are trained on", ge=2)
+    validation: int = key(12, "frames of the start set that choose the best epoch", ge=2)
+    test: int = key(240, "frames of the test set, from trajectories that training never sees", ge=2)
+    start_temperature_max_K: float | None = key(
+        300.0, "the start set is drawn from trajectories up to this temperature; null: from all", "K", gt=0
+    )
+    leakage_rmsd_A: float = key(
+        0.02, "a test frame closer than this to a training frame (aligned RMSD) is reported", "Å", gt=0, le=1
+    )
+
+
+class Oracle(Section):
+    """The quantum chemistry that labels structures."""
+
+    kind: Literal["xtb"] = key("xtb", "xtb: tblite")
+    method: Literal["GFN2-xTB", "GFN1-xTB"] = key("GFN2-xTB", "the tight-binding method")
+    charge: int = key(0, "total charge", "e", ge=-20, le=20)
+    multiplicity: int = key(1, "spin multiplicity, 2S + 1", ge=1, le=20)
+    accuracy: float = key(1.0, "tblite's accuracy: smaller is tighter", gt=0, le=1000)
+    max_iterations: int = key(250, "steps of the self-consistent cycle before a label counts as failed", ge=1, le=10000)
+
+
+class Committee(Section):
+    """The models trained side by side; their spread is the uncertainty."""
+
+    size: int = key(3, "members", ge=1, le=32)
+
+
+class Model(Section):
+    """The network, all SchNetPack's own."""
+
+    representation: Literal["painn", "schnet", "so3net"] = key("painn", "painn (equivariant), schnet or so3net")
+    n_atom_basis: int = key(64, "features an atom", ge=4, le=1024)
+    n_interactions: int = key(3, "interaction blocks", ge=1, le=12)
+    n_rbf: int = key(20, "radial basis functions", ge=2, le=300)
+    cutoff_A: float = key(5.0, "neighbour cutoff", "Å", gt=0.5, le=20)
+    n_filters: int = key(64, "filters of SchNet's convolutions; the others do not use it", ge=4, le=1024)
+    lmax: int = key(2, "highest angular momentum of SO3net; the others do not use it", ge=0, le=6)
+
+
+class Training(Section):
+    """Fitting one member, with PyTorch Lightning."""
+
+    batch_size: int = key(10, "frames a step", ge=1, le=100000)
+    learning_rate: float = key(5e-3, "AdamW's peak learning rate", gt=0, lt=1)
+    weight_decay: float = key(0.0, "AdamW's weight decay", ge=0, lt=1)
+    schedule: Literal["one_cycle", "plateau", "constant"] = key(
+        "one_cycle", "one_cycle: warm-up, then cosine to zero; plateau: halve when validation stalls; constant"
+    )
+    warmup_fraction: float = key(0.1, "share of the steps that one_cycle warms up", ge=0, lt=1)
+    steps: int = key(1500, "optimiser steps a member and round, to whole looks at the validation set", ge=1)
+    epochs: int | None = key(None, "passes over the training set; null: as many as `steps` makes", ge=1)
+    validate_every_epochs: int = key(10, "epochs between looks at the validation set", ge=1)
+    early_stopping_patience: int | None = key(
+        None, "looks at the validation set without a better loss before training stops; null: never", ge=1
+    )
+    loss: Literal["mse", "l1"] = key("l1", "mse: mean squared error; l1: mean absolute error")
+    energy_weight: float = key(0.05, "weight of the energy in the loss", ge=0, le=1000)
+    force_weight: float = key(0.95, "weight of the forces in the loss", gt=0, le=1000)
+    gradient_clip: float | None = key(None, "largest gradient norm; null: not clipped", gt=0)
+    warm_start: bool = key(True, "from round 1 on, start from the member's weights of the round before")
+
+
+class Exploration(Section):
+    """Dynamics with the committee that looks for structures it does not know: many walkers, Langevin thermostat."""
+
+    walkers: int = key(16, "independent walkers, run as one batch", ge=1, le=10000)
+    temperatures_K: list[Temperature] = key(
+        [600.0], "temperatures, dealt out to the walkers in turn", "K", min_length=1, max_length=100
+    )
+    timestep_fs: float = key(0.5, "time step", "fs", gt=0, le=5)
+    length_ps: float = key(0.5, "length of each walker", "ps", gt=0, le=100000)
+    stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
+    friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
+    hard_limit_eV_per_A: float = key(
+        2.0, "a walker stops when its calibrated force uncertainty passes this", "eV/Å", gt=0, le=1000
+    )
+    closest_contact: float = key(
+        0.5, "a walker stops when two atoms come closer than this share of their summed covalent radii", gt=0, lt=1
+    )
+    max_temperature_factor: float = key(
+        6.0, "a walker stops when its kinetic temperature passes this many times its thermostat's", gt=1, le=1000
+    )
+
+
+class Simulation(Section):
+    """The production run that is analysed: constant energy, velocity Verlet, forces of the committee's mean."""
+
+    walkers: int = key(2, "independent runs, as one batch", ge=1, le=10000)
+    temperature_K: Temperature = key(300.0, "temperature of the initial velocities", "K")
+    timestep_fs: float = key(0.5, "time step", "fs", gt=0, le=5)
+    steps: int = key(10000, "steps", ge=10)
+    stride: int = key(10, "steps between kept frames", ge=1)
+
+
+class Analysis(Section):
+    """What the production run is judged by."""
+
+    drift_limit_eV_per_step: float = key(0.001, "largest drift of the total energy", "eV/step", gt=0)
+    curve_distance_limit: float = key(
+        0.2, "largest distance (0 to 1) of the pair-distance curve from that of the reference", ge=0, le=1
+    )
+    peak_shift_limit_A: float = key(0.05, "largest shift of that curve's first peak", "Å", gt=0)
+    range_A: float = key(6.0, "range of the radial distribution of a periodic cell", "Å", gt=0.5, le=50)
+    bin_width_A: float = key(0.02, "bin width of the distance curves", "Å", gt=0, le=1)
+
+
+class Selection(Section):
+    """Which explored structures are worth a label."""
+
+    per_round: int = key(60, "structures labelled a round", ge=1)
+    low_eV_per_A: float = key(0.1, "below this calibrated force uncertainty a frame is known well enough", "eV/Å", ge=0)
+    force_cap_eV_per_A: float = key(30.0, "a frame with a larger predicted force is not labelled", "eV/Å", gt=0)
+    closest_contact: float = key(
+        0.6, "a frame with two atoms closer than this share of their summed covalent radii is not labelled", gt=0, lt=1
+    )
+    pool_factor: float = key(
+        4.0, "the most uncertain frames, this many times the budget, are the pool that diversity picks from", ge=1
+    )
+
+
+class Labels(Section):
+    """How structures are labelled."""
+
+    batch_size: int = key(30, "structures a labelling job", ge=1)
+    force_cap_eV_per_A: float = key(50.0, "a label with a larger force on any atom does not count", "eV/Å", gt=0)
+    validation_fraction: float = key(0.1, "share of each round's new labels that join the validation set", ge=0, lt=1)
+    max_failed_fraction: float = key(0.5, "a larger share of failed labels in a round stops the run", gt=0, le=1)
+
+
+class Rounds(Section):
+    """How often the loop turns, and for whom."""
+
+    mode: Literal["fixed", "until_converged"] = key(
+        "fixed", "fixed: `count` rounds for every arm; until_converged: `decide` may stop an arm earlier"
+    )
+    count: int = key(3, "rounds at most, the first one included", ge=1, le=1000)
+    strategies: list[Literal["committee", "random"]] = key(
+        ["committee", "random"], "ways to choose what to label, each its own arm; random is the control", min_length=1
+    )
+    seeds: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = key(
+        [42], "each seed is its own arm of every strategy", min_length=1
+    )
+
+
+class Decision(Section):
+    """When an arm counts as converged."""
+
+    force_mae_meV_per_A: float = key(43.0, "largest force error of the committee on the test set", "meV/Å", gt=0)
+    uncertain_fraction: float = key(0.05, "largest share of explored frames above selection.low_eV_per_A", ge=0, le=1)
+    survival_fraction: float = key(0.95, "smallest share of walkers that reach their end", ge=0, le=1)
+
+
+class Experiment(Section):
+    """The whole config file."""
+
+    name: str = key("ethanol", "results go to results/<name>", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    seed: int = key(42, "every random draw of the reference data derives from it", ge=0, le=2**31 - 1)
+    device: Literal["cpu", "cuda"] = key("cpu", "where models train and run")
+    threads: int = key(1, "CPU threads of one job with a model; members train side by side", ge=1, le=256)
+    reference: Reference = Field(default_factory=Reference)
+    oracle: Oracle = Field(default_factory=Oracle)
+    split: Split = Field(default_factory=Split)
+    committee: Committee = Field(default_factory=Committee)
+    model: Model = Field(default_factory=Model)
+    training: Training = Field(default_factory=Training)
+    exploration: Exploration = Field(default_factory=Exploration)
+    simulation: Simulation = Field(default_factory=Simulation)
+    analysis: Analysis = Field(default_factory=Analysis)
+    selection: Selection = Field(default_factory=Selection)
+    labels: Labels = Field(default_factory=Labels)
+    rounds: Rounds = Field(default_factory=Rounds)
+    decision: Decision = Field(default_factory=Decision)

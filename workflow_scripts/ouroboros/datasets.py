@@ -1,0 +1,50 @@
+"""What a round trains and validates on: the start set, then every round's labels on top."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .frames import Frames
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+def start_set(reference: Frames, split: dict[str, np.ndarray]) -> Frames:
+    """The set of round 0: the training and validation frames of the split, with `subset` and `round` columns.
+
+    Args:
+        reference: all curated reference frames.
+        split: SchNetPack's split file: `train_idx` and `val_idx` index `reference`.
+    """
+    indices = np.concatenate([split["train_idx"], split["val_idx"]])
+    subset = np.repeat([TRAIN, VALIDATION], [len(split["train_idx"]), len(split["val_idx"])])
+    start = reference.take(indices)
+    return Frames(**{**start.__dict__, "columns": {"subset": subset, "round": np.zeros(len(indices), int)}})
+
+
+def grow(previous: Frames, labels: Frames, round_: int, validation_fraction: float, rng: np.random.Generator) -> Frames:
+    """The previous round's set and its new labels, a share of which goes to the validation set.
+
+    Earlier frames keep their subset, so that nothing that was validated on is ever trained on.
+    """
+    if not len(labels):
+        return previous
+    subset = np.full(len(labels), TRAIN, dtype=f"<U{len(VALIDATION)}")
+    held_back = rng.permutation(len(labels))[: round(validation_fraction * len(labels))]
+    subset[held_back] = VALIDATION
+    columns = {"subset": subset, "round": np.full(len(labels), round_)}
+    return Frames.concatenate([previous, Frames(**{**labels.__dict__, "columns": columns})])
+
+
+def describe(frames: Frames) -> dict[str, Any]:
+    """Counts for `dataset.json`: frames in each subset and from each round."""
+    counts = {name: int((frames.columns["subset"] == name).sum()) for name in (TRAIN, VALIDATION)}
+    rounds, n = np.unique(frames.columns["round"], return_counts=True)
+    return {**counts, "labels_of_round": {str(r): int(k) for r, k in zip(rounds, n, strict=True)}}
+
+
+def load_split(path: str | Path) -> dict[str, np.ndarray]:
+    """SchNetPack's split file as arrays."""
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored}

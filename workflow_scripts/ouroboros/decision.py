@@ -1,0 +1,58 @@
+"""Go on or stop, always with the reason."""
+
+from dataclasses import dataclass
+from typing import Any
+
+CONTINUE, CONVERGED, BUDGET_SPENT, BROKEN = "continue", "converged", "budget_spent", "broken"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of an arm after a round."""
+
+    state: str
+    reason: str
+
+
+def decide(figures: dict[str, float], targets: dict[str, float], *, last_round: bool) -> Verdict:
+    """Weigh one round.
+
+    Args:
+        figures: `force_mae_meV_per_A`, `uncertain_fraction`, `survival_fraction`, `frames_explored`,
+            `failed_fraction` of the labels (absent when nothing was labelled).
+        targets: the `decision` section of the config and `max_failed_fraction`.
+        last_round: the budget of rounds ends here.
+    """
+    broken = _broken(figures, targets)
+    if broken:
+        return Verdict(BROKEN, broken)
+    mae, uncertain, survival = (
+        figures[name] for name in ("force_mae_meV_per_A", "uncertain_fraction", "survival_fraction")
+    )
+    missed = []
+    if not mae <= targets["force_mae_meV_per_A"]:
+        missed.append(f"force MAE {mae:.1f} meV/Å is over {targets['force_mae_meV_per_A']:g}")
+    if not uncertain <= targets["uncertain_fraction"]:
+        missed.append(f"{uncertain:.0%} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
+    if not survival >= targets["survival_fraction"]:
+        missed.append(f"{survival:.0%} of the walkers survived, under {targets['survival_fraction']:.0%}")
+    if not missed:
+        return Verdict(CONVERGED, "force error, share of uncertain frames and survival meet their targets")
+    if last_round:
+        return Verdict(BUDGET_SPENT, "all rounds done; " + "; ".join(missed))
+    return Verdict(CONTINUE, "; ".join(missed))
+
+
+def _broken(figures: dict[str, Any], targets: dict[str, float]) -> str:
+    nan = [name for name, value in figures.items() if value != value]
+    if nan:
+        return f"{', '.join(nan)} is NaN; look at the test and exploration of this round"
+    if figures["frames_explored"] == 0:
+        return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
+    failed = figures.get("failed_fraction", 0.0)
+    if failed > targets["max_failed_fraction"]:
+        return (
+            f"{failed:.0%} of the labels failed, over labels.max_failed_fraction "
+            f"({targets['max_failed_fraction']:.0%}); look at label_failures.csv"
+        )
+    return ""

@@ -1,0 +1,44 @@
+"""The one way a figure is made here: the project's style, no screen, the same bytes for the same data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axis import Axis
+from matplotlib.ticker import StrMethodFormatter
+
+STYLE = Path(__file__).with_name("plots.mplstyle")
+COLOURS = {"committee": "#0072B2", "random": "#D55E00"}  # one colour a strategy, in every figure
+
+
+@contextmanager
+def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float = 3.6) -> Iterator:
+    """Open axes in the project's style and write them to `path` (SVG or PNG by its ending) when the block ends.
+
+    Args:
+        path: where the figure goes.
+        columns: panels side by side.
+        width: inches a panel.
+        height: inches.
+
+    Yields:
+        One matplotlib Axes, or an array of them when there are several columns.
+    """
+    with plt.style.context(STYLE):
+        drawing, axes = plt.subplots(1, columns, figsize=(width * columns, height))
+        try:
+            yield axes
+            metadata = {"Date": None} if str(path).endswith(".svg") else None
+            drawing.savefig(path, metadata=metadata)
+        finally:
+            plt.close(drawing)
+
+
+def plain_log(axis: Axis) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers (0.2, not 2 × 10⁻¹)."""
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(StrMethodFormatter("{x:g}"))

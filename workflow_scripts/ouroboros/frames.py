@@ -1,0 +1,136 @@
+"""Structures with their labels, as flat arrays: the form in which every stage hands data to the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+COLUMN = "column_"  # prefix of the per-frame columns inside an npz
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames of any sizes and compositions, atoms of all frames one after another.
+
+    Attributes:
+        numbers: (n_atoms_total,) int64, atomic numbers.
+        positions: (n_atoms_total, 3) float64, Å.
+        n_atoms: (n_frames,) int64, atoms in each frame.
+        energy: (n_frames,) float64, eV; NaN where a frame has no label.
+        forces: (n_atoms_total, 3) float64, eV/Å; NaN where a frame has no label.
+        cell: (n_frames, 3, 3) float64, Å; zero for an isolated molecule.
+        pbc: (n_frames, 3) bool.
+        columns: further values, each (n_frames,): `temperature_K`, `trajectory`, `source` and the like.
+    """
+
+    numbers: np.ndarray
+    positions: np.ndarray
+    n_atoms: np.ndarray
+    energy: np.ndarray
+    forces: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.n_atoms)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(n_frames,) index of each frame's first atom."""
+        return np.cumsum(self.n_atoms) - self.n_atoms
+
+    @property
+    def frame_of_atom(self) -> np.ndarray:
+        """(n_atoms_total,) index of the frame that each atom belongs to."""
+        return np.repeat(np.arange(len(self)), self.n_atoms)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Frames":
+        """The frames at `indices` (integers or a boolean mask), in that order."""
+        indices = np.asarray(indices)
+        indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(int)
+        atoms = ragged_index(self.starts[indices], self.n_atoms[indices])
+        return Frames(
+            self.numbers[atoms],
+            self.positions[atoms],
+            self.n_atoms[indices],
+            self.energy[indices],
+            self.forces[atoms],
+            self.cell[indices],
+            self.pbc[indices],
+            {name: values[indices] for name, values in self.columns.items()},
+        )
+
+    def with_columns(self, **columns) -> "Frames":
+        """The same frames with columns added or replaced; a scalar is repeated for every frame."""
+        full = {name: np.broadcast_to(np.asarray(value), (len(self),)).copy() for name, value in columns.items()}
+        return Frames(**{**self.__dict__, "columns": {**self.columns, **full}})
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Frames"]) -> "Frames":
+        """All frames of `parts` in order; columns that not every part has are left out."""
+        common = set.intersection(*(set(part.columns) for part in parts))
+        arrays = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc")
+        }
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in sorted(common)}
+        return cls(**arrays, columns=columns)
+
+    @classmethod
+    def from_atoms(cls, images: Sequence[Atoms]) -> "Frames":
+        """Frames from ASE Atoms; labels from their calculators, columns from `info` keys that all of them have."""
+        shared = set.intersection(*(set(a.info) for a in images)) if images else set()
+        columns = {key: np.array([a.info[key] for a in images]) for key in sorted(shared)}
+        return cls(
+            numbers=np.concatenate([a.numbers for a in images] or [np.zeros(0)]).astype(np.int64),
+            positions=np.concatenate([a.positions for a in images] or [np.zeros((0, 3))]),
+            n_atoms=np.array([len(a) for a in images], dtype=np.int64),
+            energy=np.array([_label(a, "energy", np.nan) for a in images], dtype=float),
+            forces=np.concatenate(
+                [_label(a, "forces", np.full((len(a), 3), np.nan)) for a in images] or [np.zeros((0, 3))]
+            ),
+            cell=np.array([a.cell.array for a in images]).reshape(-1, 3, 3),
+            pbc=np.array([a.pbc for a in images], dtype=bool).reshape(-1, 3),
+            columns={key: values for key, values in columns.items() if values.ndim == 1},
+        )
+
+    def to_atoms(self) -> list[Atoms]:
+        """One ASE Atoms a frame, labels in a SinglePointCalculator, columns in `info`."""
+        images = []
+        for i, (start, n) in enumerate(zip(self.starts, self.n_atoms, strict=True)):
+            block = slice(start, start + n)
+            atoms = Atoms(self.numbers[block], self.positions[block], cell=self.cell[i], pbc=self.pbc[i])
+            atoms.info.update({name: values[i].item() for name, values in self.columns.items()})
+            if np.isfinite(self.energy[i]):
+                label = {"energy": float(self.energy[i]), "forces": self.forces[block]}
+                atoms.calc = SinglePointCalculator(atoms, **label)
+            images.append(atoms)
+        return images
+
+    def save(self, path: str | Path) -> None:
+        """Write an npz whose array names are the attributes; columns carry the prefix `column_`."""
+        arrays = {name: value for name, value in self.__dict__.items() if name != "columns"}
+        arrays |= {COLUMN + name: values for name, values in self.columns.items()}
+        np.savez(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Frames":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            columns = {name.removeprefix(COLUMN): stored[name] for name in stored if name.startswith(COLUMN)}
+            return cls(**{name: stored[name] for name in stored if not name.startswith(COLUMN)}, columns=columns)
+
+
+def ragged_index(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Flat indices of the blocks that begin at `starts` and hold `counts` entries, one block after another."""
+    ends = np.cumsum(counts)
+    return np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts)
+
+
+def _label(atoms: Atoms, name: str, missing):
+    results = atoms.calc.results if atoms.calc is not None else {}
+    return results.get(name, missing)

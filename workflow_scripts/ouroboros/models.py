@@ -1,0 +1,104 @@
+"""SchNetPack potentials: built from plain settings, stored as weights and settings, exported for other tools."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import schnetpack as spk
+import torch
+from schnetpack import properties
+
+from .frames import Frames
+
+FORMAT = 1
+MAX_Z = 100
+
+
+def build_model(settings: dict[str, Any]) -> spk.model.NeuralNetworkPotential:
+    """An untrained potential that gives `energy` (eV, less the atomic offsets) and `forces` (eV/Å).
+
+    Args:
+        settings: the `model` section of the config: `representation` (painn, schnet, so3net), `n_atom_basis`,
+            `n_interactions`, `n_rbf`, `cutoff_A`, and `n_filters` (SchNet) or `lmax` (SO3net).
+
+    The networks are SchNetPack's own: SchNet (Schütt 2018), PaiNN (Schütt 2021), SO3net.
+    """
+    cutoff, width = settings["cutoff_A"], settings["n_atom_basis"]
+    common = {
+        "n_atom_basis": width,
+        "n_interactions": settings["n_interactions"],
+        "radial_basis": spk.nn.GaussianRBF(n_rbf=settings["n_rbf"], cutoff=cutoff),
+        "cutoff_fn": spk.nn.CosineCutoff(cutoff),
+    }
+    match settings["representation"]:
+        case "painn":
+            representation = spk.representation.PaiNN(**common)
+        case "schnet":
+            representation = spk.representation.SchNet(**common, n_filters=settings["n_filters"])
+        case "so3net":
+            representation = spk.representation.SO3net(**common, lmax=settings["lmax"])
+        case other:
+            raise ValueError(f"unknown representation {other!r}: painn, schnet and so3net can be built")
+    return spk.model.NeuralNetworkPotential(
+        representation,
+        input_modules=[spk.atomistic.PairwiseDistances()],
+        output_modules=[spk.atomistic.Atomwise(width, output_key=properties.energy), spk.atomistic.Forces()],
+        postprocessors=[],
+    )
+
+
+def fit_energy_offsets(frames: Frames) -> np.ndarray:
+    """(100,) eV an atom of each element, least squares on the frames' energies.
+
+    With one composition the elements cannot be told apart: the smallest solution is taken, and only its sum,
+    the mean energy, matters.
+    """
+    elements = np.unique(frames.numbers)
+    counts = np.zeros((len(frames), len(elements)))
+    np.add.at(counts, (frames.frame_of_atom, np.searchsorted(elements, frames.numbers)), 1.0)
+    offsets = np.zeros(MAX_Z)
+    offsets[elements] = np.linalg.lstsq(counts, frames.energy, rcond=None)[0]
+    return offsets
+
+
+def save_model(path: str | Path, model: torch.nn.Module, settings: dict[str, Any], offsets: np.ndarray) -> None:
+    """Write weights, settings and energy offsets; nothing in the file runs when it is read."""
+    stored = {
+        "format": FORMAT,
+        "settings": dict(settings),
+        "energy_offsets_eV": torch.tensor(offsets, dtype=torch.float64),
+        "state_dict": {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()},
+    }
+    torch.save(stored, path)
+
+
+def load_model(path: str | Path) -> tuple[spk.model.NeuralNetworkPotential, dict[str, Any], np.ndarray]:
+    """Read a `model.pt`: the potential in evaluation mode, its settings, and (100,) energy offsets in eV.
+
+    Raises:
+        ValueError: the file is no model of this project, or of a later format.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        version = stored["format"]
+    except (KeyError, TypeError, RuntimeError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is not an Ouroboros model file ({type(error).__name__}); train it again") from error
+    if version != FORMAT:
+        raise ValueError(f"{path} has model format {version}, this version reads {FORMAT}; update Ouroboros")
+    model = build_model(stored["settings"])
+    model.load_state_dict(stored["state_dict"])
+    return model.eval(), stored["settings"], stored["energy_offsets_eV"].numpy()
+
+
+def export_schnetpack(path: str | Path, destination: str | Path) -> None:
+    """Write a `model.pt` as a stock SchNetPack model file, energy offsets included.
+
+    SchNetPack's SpkCalculator, `spkpredict` and `spkdeploy` read it. Such a file is a pickle: load only what you
+    trust.
+    """
+    model, _, offsets = load_model(path)
+    add_offsets = spk.transform.AddOffsets(
+        properties.energy, add_atomrefs=True, atomrefs=torch.tensor(offsets, dtype=torch.float64)
+    )
+    model.postprocessors = torch.nn.ModuleList([spk.transform.CastTo64(), add_offsets])
+    torch.save(model, destination)

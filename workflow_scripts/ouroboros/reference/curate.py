@@ -1,0 +1,56 @@
+"""Which frames of a raw set are fit to train on, and why the others are not."""
+
+from typing import Any
+
+import numpy as np
+
+from ..contacts import CLOSEST, closest_contacts
+from ..frames import Frames
+
+
+def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:
+    """Drop frames that are incomplete, repeated or unphysical.
+
+    Args:
+        frames: the raw set.
+        settings: `force_cap_eV_per_A`, the largest force on an atom; optionally `closest_contact`, the smallest
+            distance of two atoms over the sum of their covalent radii (default 0.5).
+
+    Returns:
+        The frames kept, in order, and counts: `frames_in`, `kept`, `rejected` by reason: `missing` (a NaN or
+        infinity in structure or label), `duplicate` (the same atoms at the same positions, bit for bit, as an
+        earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds.
+    """
+    atoms = frames.frame_of_atom
+    complete = np.isfinite(frames.energy) & np.isfinite(frames.cell).all(axis=(1, 2))
+    for values in (frames.positions, frames.forces):
+        complete &= np.bincount(atoms, ~np.isfinite(values).all(axis=1), len(frames)) == 0
+    largest = np.zeros(len(frames))
+    np.fmax.at(largest, atoms, np.linalg.norm(frames.forces, axis=1))  # NaN is counted above
+
+    sound = np.flatnonzero(complete)  # distances of frames with a NaN say nothing
+    too_close = np.zeros(len(frames), dtype=bool)
+    too_close[sound] = closest_contacts(frames.take(sound)) < settings.get("closest_contact", CLOSEST)
+    reasons = {
+        "missing": ~complete,
+        "duplicate": _repeated(frames),
+        "too_close": too_close,
+        "force_cap": largest > settings["force_cap_eV_per_A"],
+    }
+    kept, rejected = np.ones(len(frames), dtype=bool), {}
+    for reason, holds in reasons.items():
+        rejected[reason] = int((holds & kept).sum())
+        kept &= ~holds
+    return frames.take(kept), {"frames_in": len(frames), "kept": int(kept.sum()), "rejected": rejected}
+
+
+def _repeated(frames: Frames) -> np.ndarray:
+    """(n_frames,) bool, whether an earlier frame is the same structure, byte for byte."""
+    seen, repeated = set(), np.zeros(len(frames), dtype=bool)
+    for i, (start, n) in enumerate(zip(frames.starts, frames.n_atoms, strict=True)):
+        block = slice(start, start + n)
+        parts = (frames.numbers[block], frames.positions[block], frames.cell[i], frames.pbc[i])
+        structure = tuple(part.tobytes() for part in parts)
+        repeated[i] = structure in seen
+        seen.add(structure)
+    return repeated

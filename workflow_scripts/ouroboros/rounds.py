@@ -1,0 +1,138 @@
+"""The rounds of a run in one table: in the report, and on the terminal (`python -m ouroboros.rounds results/NAME`)."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .decision import BROKEN
+
+TERMINAL = {
+    "arm": "arm",
+    "round": "round",
+    "labels": "labels",
+    "energy_mae_meV": "energy MAE (meV)",
+    "force_mae_meV_per_A": "force MAE (meV/Å)",
+    "candidates": "candidates",
+    "survived": "walkers survived",
+    "failed": "failed labels",
+    "state": "decision",
+}
+
+
+def figures_of_round(
+    metrics: str, dataset: str, walkers: str, selection: str, analysis: str, labels: str | None = None
+) -> dict[str, Any]:
+    """What a round is judged by, read from its files.
+
+    Args:
+        metrics: test/metrics.json.
+        dataset: dataset.json; its frames are the labels paid for so far.
+        walkers: explore/walkers.csv.
+        selection: select/selection.json.
+        analysis: analysis/analysis.json.
+        labels: labels.json; None where the round was not labelled.
+    """
+    errors, quality = (read_json(metrics)[name] for name in ("committee", "uncertainty"))
+    counts, chosen, table = read_json(dataset), read_json(selection), pd.read_csv(walkers)
+    label = read_json(labels) if labels else {}
+    return {
+        "labels": counts["train"] + counts["validation"],
+        "energy_mae_meV": errors["energy_mae_meV"],
+        "force_mae_meV_per_A": errors["force_mae_meV_per_A"],
+        "uncertainty_spearman": quality["spearman"],
+        "frames_explored": chosen["explored"],
+        "candidates": chosen["uncertain"],
+        "uncertain_fraction": chosen["uncertain_fraction"],
+        "selected": chosen["selected"],
+        "walkers": len(table),
+        "walkers_survived": int(table["survived"].sum()),
+        "survival_fraction": float(table["survived"].mean()),
+        "labelled": label.get("n_labelled", 0),
+        "failed": label.get("n_failed", 0),
+        "failed_fraction": label.get("failed_fraction", 0.0),
+        "checks_failed": [name for name, check in read_json(analysis)["verdicts"].items() if not check["passed"]],
+    }
+
+
+def round_table(decisions: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a round: the figures, the decision and its reason."""
+    rows = []
+    for number, decision in enumerate(decisions):
+        figures = dict(decision["figures"])
+        figures["checks_failed"] = ", ".join(figures["checks_failed"]) or "none"
+        rows.append({"round": number, **figures, "state": decision["state"], "reason": decision["reason"]})
+    return pd.DataFrame(rows)
+
+
+def model_card(
+    name: str,
+    model: dict[str, Any],
+    committee_size: int,
+    reference: dict[str, Any],
+    split: dict[str, Any],
+    table: pd.DataFrame,
+    metrics: dict[str, Any],
+) -> str:
+    """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
+    last, errors, leakage = table.iloc[-1], metrics["committee"], split["leakage"]
+    by_temperature = "\n".join(
+        f"| {t} K | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
+        for t, part in metrics["by_temperature_K"].items()
+    )
+    size = f"{model['n_atom_basis']} features, {model['n_interactions']} interactions, cutoff {model['cutoff_A']:g} Å"
+    return f"""# {name}: potential of round {last["round"]}
+
+- Network: {committee_size} × {model["representation"]}, {size}
+- Level of theory: {reference["level_of_theory"]}
+- Trained on: {last["labels"]} labels, {reference["molecule"]}
+- Tested on: {split["test"]} frames of trajectories that training never saw; smallest RMSD to a training frame of the
+  start set {leakage["smallest_rmsd_A"]:.3f} Å
+- Energy MAE {errors["energy_mae_meV"]:.1f} meV, force MAE {errors["force_mae_meV_per_A"]:.1f} meV/Å, force RMSE
+  {errors["force_rmse_meV_per_A"]:.1f} meV/Å
+- Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
+- Checks of the production run that failed: {last["checks_failed"]}
+- Decision: {last["state"]}; {last["reason"]}
+
+| test frames | energy MAE (meV) | force MAE (meV/Å) |
+|---|---|---|
+{by_temperature}
+
+Data: {reference["licence"]}. {reference["citation"]}.
+"""
+
+
+def terminal_table(folder: Path) -> tuple[str, bool]:
+    """The table of every arm and round that has a decision, and whether one of them is broken."""
+    paths = sorted(folder.glob("*/round_*/decision.json"), key=lambda p: (p.parts[-3], int(p.parts[-2].split("_")[1])))
+    rows = []
+    for path in paths:
+        decision = read_json(path)
+        figures = decision["figures"]
+        rows.append(
+            {
+                "arm": path.parts[-3],
+                "round": path.parts[-2].split("_")[1],
+                **{key: f"{figures[key]:.1f}" for key in ("energy_mae_meV", "force_mae_meV_per_A")},
+                **{key: str(figures[key]) for key in ("labels", "candidates", "failed")},
+                "survived": f"{figures['walkers_survived']}/{figures['walkers']}",
+                "state": decision["state"],
+            }
+        )
+    if not rows:
+        return f"No round of {folder} has come to a decision yet.", False
+    table = pd.DataFrame(rows)[list(TERMINAL)].rename(columns=TERMINAL)
+    return table.to_string(index=False), any(row["state"] == BROKEN for row in rows)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON file as plain values."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    text, broken = terminal_table(Path(sys.argv[1]))
+    print(text)
+    sys.exit(1 if broken else 0)

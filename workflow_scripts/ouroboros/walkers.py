@@ -1,0 +1,74 @@
+"""The committee as a torch-sim model, so that many walkers move in one batch."""
+
+import torch
+import torch_sim as ts
+from ase.data import covalent_radii
+from schnetpack import properties
+from torch_sim.models.interface import ModelInterface
+from torch_sim.neighbors import torchsim_nl
+
+from .committee import Committee
+
+ALL_PAIRS_UP_TO = 64  # atoms an isolated system: below it every pair is kept for good and no list is ever rebuilt
+
+
+class CommitteeModel(ModelInterface):
+    """Energy and forces are the committee's mean; what a walker is watched by comes along.
+
+    The state is kept in float64 and the networks see float32, so that integration adds no rounding of its own.
+    Energies leave out the atomic offsets, which do not change along a trajectory.
+    """
+
+    def __init__(self, committee: Committee):
+        super().__init__()
+        self.committee = committee
+        self._device, self._dtype = torch.device(committee.device), torch.float64
+        self._compute_forces, self._compute_stress = True, False
+        self._radii = torch.tensor(covalent_radii, device=self._device)
+        self._pairs = torch.zeros(2, 0, dtype=torch.long)  # of the systems numbered in _pairs_of
+        self._pairs_of = torch.zeros(0, dtype=torch.long)
+
+    def forward(self, state: ts.SimState, **_: object) -> dict[str, torch.Tensor]:
+        """Evaluate all systems of the state.
+
+        Returns:
+            energy (n_systems,) eV, forces (n_atoms, 3) eV/Å, max_force_std (n_systems,) eV/Å, the largest spread over
+            the atoms, and closest_contact (n_systems,), the smallest distance over the summed covalent radii.
+        """
+        idx_i, idx_j, offsets = self._neighbours(state)
+        inputs = {
+            properties.Z: state.atomic_numbers.long(),
+            properties.R: state.positions.float(),
+            properties.idx_m: state.system_idx,
+            properties.idx_i: idx_i,
+            properties.idx_j: idx_j,
+            properties.offsets: offsets.float(),
+            properties.n_atoms: state.n_atoms_per_system,
+            properties.cell: state.row_vector_cell.float(),
+        }
+        energies, forces = (part.double() for part in self.committee.evaluate(inputs))
+        force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
+        no_system = state.positions.new_zeros(state.n_systems)
+        vectors = state.positions[idx_j] - state.positions[idx_i] + offsets
+        radii = self._radii[state.atomic_numbers]
+        contact = vectors.norm(dim=1) / (radii[idx_i] + radii[idx_j])
+        return {
+            "energy": energies.mean(0),
+            "forces": forces.mean(0),
+            "max_force_std": no_system.scatter_reduce(0, state.system_idx, force_std, "amax"),
+            "closest_contact": (no_system + torch.inf).scatter_reduce(0, state.system_idx[idx_i], contact, "amin"),
+        }
+
+    def _neighbours(self, state: ts.SimState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO:
+            if not torch.equal(self._pairs_of, state.system_idx):
+                same = state.system_idx[:, None] == state.system_idx[None, :]
+                self._pairs = torch.nonzero(same.fill_diagonal_(False)).T
+                self._pairs_of = state.system_idx.clone()
+            idx_i, idx_j = self._pairs
+            return idx_i, idx_j, state.positions.new_zeros(len(idx_i), 3)
+        mapping, system, shifts = torchsim_nl(
+            state.positions, state.row_vector_cell, state.pbc, self.committee.cutoff, state.system_idx
+        )
+        cells = state.row_vector_cell[system]
+        return mapping[0], mapping[1], torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)

@@ -1,0 +1,25 @@
+"""Rule report: the arm's round table, its error by temperature, and the model card."""
+
+from pathlib import Path
+
+from ouroboros.job import start
+
+with start(snakemake) as job:
+    from ouroboros import plots
+    from ouroboros.rounds import model_card, read_json, round_table
+
+    files, output, params = snakemake.input, snakemake.output, snakemake.params
+    decisions, metrics = [read_json(path) for path in files.decisions], [read_json(path) for path in files.metrics]
+    table = round_table(decisions)
+    table.to_csv(output.table, index=False)
+    plots.by_temperature(metrics, output.temperatures)
+    card = model_card(
+        params.name,
+        params.model,
+        params.committee_size,
+        read_json(files.reference),
+        read_json(files.split),
+        table,
+        metrics[-1],
+    )
+    Path(output.card).write_text(card, encoding="utf-8")

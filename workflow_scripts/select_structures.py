@@ -1,0 +1,30 @@
+"""Rule select: the explored structures that are worth a label (a script select.py would hide Python's own module)."""
+
+import json
+from pathlib import Path
+
+from ouroboros.job import start
+
+with start(snakemake) as job:
+    import numpy as np
+
+    from ouroboros import plots
+    from ouroboros.committee import Committee
+    from ouroboros.frames import Frames
+    from ouroboros.labelling import write_labels
+    from ouroboros.selection import select
+    from ouroboros.trajectories import read_exploration
+
+    params, output, where = snakemake.params, snakemake.output, snakemake.wildcards
+    explored, features = read_exploration(snakemake.input.trajectory), None
+    if params.strategy != "random":
+        committee = Committee.load(snakemake.input.models, job.device)
+        features = committee.features(explored), committee.features(Frames.load(snakemake.input.dataset))
+    rng = np.random.default_rng(params.seed)
+    selection = select(explored, params.strategy, params.settings, rng, features)
+    candidates = explored.take(selection.chosen)
+    names = [f"{where.arm}_r{where.r}_{i}" for i in range(len(candidates))]
+    write_labels(output.candidates, candidates.with_columns(candidate=names).to_atoms())
+    selection.fates.to_csv(output.fates, index=False)
+    Path(output.summary).write_text(json.dumps(selection.counts, indent=2) + "\n", encoding="utf-8")
+    plots.exploration(selection.fates, params.settings["low_eV_per_A"], params.timestep_fs, output.uncertainty)

@@ -1,0 +1,32 @@
+"""Rule train: one committee member."""
+
+import json
+from pathlib import Path
+
+from ouroboros.job import start
+
+with start(snakemake) as job:
+    from ouroboros import plots
+    from ouroboros.frames import Frames
+    from ouroboros.models import save_model
+    from ouroboros.training import train_member
+
+    params, output = snakemake.params, snakemake.output
+    fit = train_member(
+        Frames.load(snakemake.input.dataset),
+        params.model,
+        params.training,
+        seed=params.seed,
+        device=job.device,
+        start_from=snakemake.input.get("start_from"),
+        tensorboard=params.tensorboard,
+    )
+    fit.history.to_csv(output.metrics, index=False)
+    Path(output.summary).write_text(json.dumps(fit.summary, indent=2) + "\n", encoding="utf-8")
+    plots.curves(fit.history, fit.summary["best_epoch"], output.curves)
+    save_model(output.model, fit.model, params.model, fit.energy_offsets)
+    where = snakemake.wildcards
+    job.say(
+        f"{where.arm} round {where.r} member {where.m}: validation force MAE "
+        f"{fit.summary['validation']['force_mae_meV_per_A']:.1f} meV/Å after {fit.summary['seconds']:.0f} s"
+    )

@@ -2,10 +2,12 @@
 
 SNAKEMAKE := .venv/bin/snakemake
 PYTHON := .venv/bin/python
+# Snakemake 9.27 warns of a coroutine of its own, once a job, whenever it writes a report.
+REPORTER := PYTHONWARNINGS=ignore::RuntimeWarning $(SNAKEMAKE) --quiet all
 
 DEMO_CONFIG := examples/demo.yaml
-DEMO_RESULTS := results/ethanol_demo
-DEMO_REPORT := results/demo/report.html
+DEMO_RESULTS := results/demo
+DEMO_REPORT := $(DEMO_RESULTS)/report.html
 ROUNDS := $(PYTHON) -m ouroboros.rounds
 
 # make run CONFIG=my.yaml ARGS="-n": any option of Snakemake
@@ -20,7 +22,7 @@ LOCK_ARGS ?=
 export PYTHONPATH := $(CURDIR)/workflow_scripts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env demo run report test lint lock clean
+.PHONY: help env demo run report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,9 +36,9 @@ env: .venv/.installed ## create .venv from requirements.lock (does nothing when 
 
 demo: env ## active learning of ethanol from nothing, the table of rounds and an HTML report
 	$(SNAKEMAKE) --configfile $(DEMO_CONFIG) $(ARGS)
-	$(ROUNDS) $(DEMO_RESULTS)
-	@mkdir -p $(dir $(DEMO_REPORT))
-	$(SNAKEMAKE) --configfile $(DEMO_CONFIG) --report $(DEMO_REPORT)
+	@$(REPORTER) --configfile $(DEMO_CONFIG) --report $(DEMO_REPORT)
+	@echo
+	@$(ROUNDS) $(DEMO_RESULTS)
 	@echo "Report: $(DEMO_REPORT)"
 
 run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=-n]
@@ -44,7 +46,7 @@ run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=-n]
 
 report: env ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))
-	$(SNAKEMAKE) --configfile $(CONFIG) --report $(REPORT)
+	@$(REPORTER) --configfile $(CONFIG) --report $(REPORT)
 	@echo "Report: $(REPORT)"
 
 test: env ## run the tests
@@ -56,6 +58,9 @@ lint: env ## check style, types and the workflow
 	$(PYTHON) -m snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --lint
 	$(PYTHON) -m mypy
+
+config: env ## write config.yaml and its JSON schema from the models in ouroboros/config
+	$(PYTHON) -m ouroboros.config
 
 # Left out of the lock: what torch pins by itself (NVIDIA's libraries, several GB that its CPU build does not have),
 # and packages for Windows.

@@ -9,6 +9,9 @@ if not config:  # an experiment given with --configfile stands alone; the defaul
     configfile: "config.yaml"
 
 
+report: "docs/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"

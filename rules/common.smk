@@ -29,7 +29,6 @@ STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared ou
 STRATEGIES = config["rounds"]["strategies"]
 SEEDS = config["rounds"]["seeds"]
 ARMS = [f"{strategy}-{seed}" for seed in SEEDS for strategy in STRATEGIES]
-FOLLOWERS = [f"{strategy}-{seed}" for seed in SEEDS for strategy in STRATEGIES[1:]]
 LAST_ROUND = config["rounds"]["count"] - 1
 MEMBERS = range(config["committee"]["size"])
 BATCHES = range(-(-config["selection"]["per_round"] // config["labels"]["batch_size"]))
@@ -61,13 +60,42 @@ def batches(pattern):
     return expand(pattern, b=BATCHES, allow_missing=True)
 
 
-def rounds_up_to(pattern):
-    """An input function: the pattern once for each round of the arm up to {r}."""
+def computed_in(arm, r):
+    """The folder that holds the models, test, exploration and production run of an arm's round.
+
+    Strategies of one seed start from the same data with the same seeds, hence with the same committee: round 0 is
+    computed once, in the arm of the first strategy, and they part when they select.
+    """
+    if int(r) == 0:
+        arm = f"{STRATEGIES[0]}-{arm.rsplit('-', 1)[1]}"
+    return ROUND.format(arm=arm, r=r)
+
+
+def computed(name):
+    """An input function: a file from `computed_in`."""
+
+    def file(wildcards):
+        return f"{computed_in(wildcards.arm, wildcards.r)}/{name}"
+
+    return file
+
+
+def computed_models(wildcards):
+    """The committee that drives the round."""
+    return members(f"{computed_in(wildcards.arm, wildcards.r)}/model_{{m}}/model.pt")
+
+
+def rounds_up_to(name, folder):
+    """An input function: the file of each round of the arm up to {r}; `folder` gives a round's folder."""
 
     def files(wildcards):
-        return expand(pattern, arm=wildcards.arm, r=range(int(wildcards.r) + 1))
+        return [f"{folder(wildcards.arm, r)}/{name}" for r in range(int(wildcards.r) + 1)]
 
     return files
+
+
+def round_folder(arm, r):
+    return ROUND.format(arm=arm, r=r)
 
 
 def round_before(wildcards):
@@ -78,7 +106,7 @@ def dataset_input(wildcards):
     """Round 0 starts from the reference split; each later round grows the set of the one before it."""
     if wildcards.r == "0":
         return {"reference": f"{REFERENCE}/reference.db", "split": f"{REFERENCE}/split.npz"}
-    before = ROUND.format(arm=wildcards.arm, r=round_before(wildcards))
+    before = round_folder(wildcards.arm, round_before(wildcards))
     return {"previous": f"{before}/dataset.npz", "labels": f"{before}/labels.extxyz"}
 
 
@@ -86,48 +114,24 @@ def train_input(wildcards):
     """The round's dataset and, for a warm start, the member of the round before."""
     files = {"dataset": f"{ROUND}/dataset.npz".format(**wildcards)}
     if config["training"]["warm_start"] and wildcards.r != "0":
-        before = MEMBER.format(arm=wildcards.arm, r=round_before(wildcards), m=wildcards.m)
-        files["start_from"] = f"{before}/model.pt"
+        before = computed_in(wildcards.arm, round_before(wildcards))
+        files["start_from"] = f"{before}/model_{wildcards.m}/model.pt"
     return files
 
 
 def decide_input(wildcards):
     """What a round is judged by; the last round is not labelled, as nothing would be trained on its labels."""
-    folder = ROUND.format(**wildcards)
+    folder, shared = ROUND.format(**wildcards), computed_in(wildcards.arm, wildcards.r)
     files = {
-        "metrics": f"{folder}/test/metrics.json",
+        "metrics": f"{shared}/test/metrics.json",
         "dataset": f"{folder}/dataset.json",
-        "walkers": f"{folder}/explore/walkers.csv",
+        "walkers": f"{shared}/explore/walkers.csv",
         "selection": f"{folder}/select/selection.json",
-        "analysis": f"{folder}/analysis/analysis.json",
+        "analysis": f"{shared}/analysis/analysis.json",
     }
     if int(wildcards.r) < LAST_ROUND:
         files["labels"] = f"{folder}/labels.json"
     return files
-
-
-# --- arms that start alike -------------------------------------------------------------------------------------
-START_FILES = [
-    *members("model_{m}/model.pt"),
-    *members("model_{m}/metrics.csv"),
-    *members("model_{m}/training.json"),
-    *members("model_{m}/curves.svg"),
-    *expand(
-        "test/{name}", name=("metrics.json", "calibration.json", "predictions.npz", "parity.svg", "uncertainty.svg")
-    ),
-    *expand("explore/{name}", name=("trajectory.h5", "walkers.csv")),
-    *expand("simulate/{name}", name=("nve.traj", "thermo.csv")),
-    *expand(
-        "analysis/{name}",
-        name=("analysis.json", "energy.svg", "temperature.svg", "distances.svg", "spectrum.svg", "msd.svg"),
-    ),
-]
-
-
-def leading_arm(wildcards):
-    """Round 0 of the first strategy with the same seed: the same data and seeds, hence the same committee."""
-    seed = wildcards.follower.rsplit("-", 1)[1]
-    return [f"{HOME}/{STRATEGIES[0]}-{seed}/round_0/{name}" for name in START_FILES]
 
 
 # --- params that depend on wildcards ---------------------------------------------------------------------------

@@ -20,20 +20,20 @@ checkpoint decide:
 
 rule report:
     input:
-        decisions=rounds_up_to(f"{ROUND}/decision.json"),
-        metrics=rounds_up_to(f"{ROUND}/test/metrics.json"),
+        decisions=rounds_up_to("decision.json", round_folder),
+        metrics=rounds_up_to("test/metrics.json", computed_in),
         reference=f"{REFERENCE}/reference.json",
         split=f"{REFERENCE}/split.json",
     output:
         table=report(
             f"{HOME}/{{arm}}/report/rounds_{{r}}/rounds.csv",
-            category="Overview",
+            category="1. Overview",
             labels={"arm": "{arm}", "figure": "round table"},
             caption="../docs/captions/rounds.rst",
         ),
         temperatures=report(
             f"{HOME}/{{arm}}/report/rounds_{{r}}/temperatures.svg",
-            category="Overview",
+            category="1. Overview",
             labels={"arm": "{arm}", "figure": "error by temperature"},
             caption="../docs/captions/temperatures.rst",
         ),
@@ -56,7 +56,7 @@ rule compare:
     output:
         learning_curve=report(
             f"{HOME}/comparison/rounds_{{ends}}/learning_curve.svg",
-            category="Overview",
+            category="1. Overview",
             labels={"arm": "all", "figure": "learning curves"},
             caption="../docs/captions/learning_curve.rst",
         ),

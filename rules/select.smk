@@ -3,8 +3,8 @@
 
 rule select:
     input:
-        models=members(f"{MEMBER}/model.pt"),
-        trajectory=f"{ROUND}/explore/trajectory.h5",
+        models=computed_models,
+        trajectory=computed("explore/trajectory.h5"),
         dataset=f"{ROUND}/dataset.npz",
     output:
         candidates=f"{ROUND}/select/candidates.extxyz",
@@ -12,7 +12,7 @@ rule select:
         summary=f"{ROUND}/select/selection.json",
         uncertainty=report(
             f"{ROUND}/select/uncertainty.svg",
-            category="Exploration and selection",
+            category="4. Exploration and selection",
             subcategory="{arm}",
             labels={"round": "{r}", "figure": "uncertainty along the walkers"},
             caption="../docs/captions/exploration.rst",

@@ -13,14 +13,14 @@ rule test:
         predictions=f"{ROUND}/test/predictions.npz",
         parity=report(
             f"{ROUND}/test/parity.svg",
-            category="Accuracy",
+            category="2. Accuracy",
             subcategory="{arm}",
             labels={"round": "{r}", "figure": "parity"},
             caption="../docs/captions/parity.rst",
         ),
         uncertainty=report(
             f"{ROUND}/test/uncertainty.svg",
-            category="Accuracy",
+            category="2. Accuracy",
             subcategory="{arm}",
             labels={"round": "{r}", "figure": "error against uncertainty"},
             caption="../docs/captions/uncertainty.rst",

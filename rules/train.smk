@@ -27,7 +27,7 @@ rule train:
         summary=f"{MEMBER}/training.json",
         curves=report(
             f"{MEMBER}/curves.svg",
-            category="Training",
+            category="3. Training",
             subcategory="{arm}",
             labels={"round": "{r}", "member": "{m}"},
             caption="../docs/captions/curves.rst",
@@ -51,23 +51,3 @@ rule train:
         tensorboard=f"{HOME}/tensorboard/{{arm}}/round_{{r}}/model_{{m}}",
     script:
         "../workflow_scripts/train.py"
-
-
-if FOLLOWERS:
-
-    ruleorder: reuse_start > train > test > explore > simulate > analyse
-
-    rule reuse_start:
-        """Strategies of one seed start alike: their round 0 is copied from the first strategy, not computed again."""
-        input:
-            leading_arm,
-        output:
-            expand(f"{HOME}/{{{{follower}}}}/round_0/{{name}}", name=START_FILES),
-        log:
-            f"{LOGS}/{{follower}}/round_0/reuse_start.log",
-        wildcard_constraints:
-            follower="|".join(FOLLOWERS),
-        conda:
-            "../envs/label.yaml"
-        script:
-            "../workflow_scripts/reuse_start.py"

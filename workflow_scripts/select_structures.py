@@ -17,7 +17,7 @@ with start(snakemake) as job:
 
     params, output, where = snakemake.params, snakemake.output, snakemake.wildcards
     explored, features = read_exploration(snakemake.input.trajectory), None
-    if params.strategy != "random":
+    if params.strategy != "random" and len(explored):
         committee = Committee.load(snakemake.input.models, job.device)
         features = committee.features(explored), committee.features(Frames.load(snakemake.input.dataset))
     rng = np.random.default_rng(params.seed)

@@ -12,8 +12,9 @@ with start(snakemake) as job:
 
     settings, rng = snakemake.params.settings, np.random.default_rng(snakemake.params.seed)
     dataset = Frames.load(snakemake.input.dataset)
+    start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
     walks = run_walkers(
-        dataset.take(rng.choice(len(dataset), settings["walkers"])).to_atoms(),
+        dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms(),
         Committee.load(snakemake.input.models, job.device),
         temperatures_K=np.full(settings["walkers"], settings["temperature_K"]),
         timestep_fs=settings["timestep_fs"],
@@ -22,5 +23,8 @@ with start(snakemake) as job:
         rng=rng,
         report_every=max(settings["steps"] // 10, 1),
     )
+    for number, walk in enumerate(walks):
+        if not walk.survived:
+            job.say(f"{snakemake.output.trajectory}: walker {number} stopped, {walk.ended}")
     write_production(snakemake.output.trajectory, walks)
     thermo_table(walks, settings["timestep_fs"]).to_csv(snakemake.output.thermo, index=False)

@@ -65,12 +65,13 @@ def third_party(path, seen):
 
 
 def scripts_and_environments():
-    """Each rule's script with the environment it names."""
+    """Each rule's script with the environment it names, as (script, environment)."""
     for rules in sorted((ROOT / "rules").glob("*.smk")):
-        for environment, script in re.findall(
-            r'conda:\s*"\.\./envs/([^"]+)"\s*script:\s*"\.\./workflow_scripts/([^"]+)"', rules.read_text()
-        ):
-            yield pytest.param(script, environment, id=f"{script}-{environment}")
+        for rule in re.split(r"^\s*(?:rule|checkpoint) \w+:", rules.read_text(), flags=re.MULTILINE)[1:]:
+            script = re.search(r'"\.\./workflow_scripts/([^"]+)"', rule)
+            environment = re.search(r'"\.\./envs/([^"]+)"', rule)
+            if script:
+                yield script[1], environment[1] if environment else None
 
 
 def test_lock_holds_names_and_versions_only():
@@ -106,6 +107,12 @@ def test_what_we_ask_for_is_in_the_lock():
     asked += [line for line in (ROOT / "requirements.in").read_text().splitlines() if line[:1].isalpha()]
     names = {normalised(re.match(r"[A-Za-z0-9._-]+", line)[0]) for line in asked}
     assert sorted(names - LOCK.keys()) == []
+
+
+def test_every_script_has_an_environment():
+    chosen = dict(scripts_and_environments())
+    assert sorted(chosen) == sorted(path.name for path in SCRIPTS.glob("*.py"))
+    assert None not in chosen.values()
 
 
 @pytest.mark.parametrize(("script", "environment"), list(scripts_and_environments()))

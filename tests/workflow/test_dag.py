@@ -29,7 +29,6 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "explore": 5,
         "simulate": 5,
         "analyse": 5,
-        "reuse_start": 1,
         "select": 6,
         "label": 8,  # two batches, two rounds, two arms: nothing would learn from labels of the last round
         "gather": 4,
@@ -41,7 +40,6 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
 
 def test_one_strategy_computes_its_own_start(tmp_path: Path):
     counts = job_counts(snakemake(tmp_path, changed(TINY, rounds__strategies=["random"]), "--dry-run").stdout)
-    assert "reuse_start" not in counts
     assert counts["train"] == 4
 
 
@@ -61,7 +59,7 @@ def test_a_file_of_a_later_round_is_a_legal_request(tmp_path: Path):
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1)])
 def test_gpu_rules_ask_for_a_gpu_only_when_the_device_is_one(device: str, gpus: int, tmp_path: Path):
     target = "results/tiny/committee-42/round_0/model_0/model.pt"
-    run = snakemake(tmp_path, changed(TINY, device=device), "--dry-run", "--quiet", "none", target)
+    run = snakemake(tmp_path, changed(TINY, device=device), "--dry-run", "--quiet", "host", "--", target)
     asked = [line for line in run.stdout.splitlines() if "resources:" in line and "gpu=" in line]
     assert asked, run.stdout
     assert all(f"gpu={gpus}" in line for line in asked)

@@ -6,9 +6,7 @@ import numpy as np
 
 from .committee import Prediction
 from .frames import Frames
-
-KCAL_PER_MOL_IN_EV = 0.0433641  # 1 kcal/mol in eV (CODATA 2018: 4184 J / N_A / e)
-CHEMICAL_ACCURACY_MEV = 1000 * KCAL_PER_MOL_IN_EV  # 1 kcal/mol, and by custom 1 kcal/mol/Å for forces
+from .units import CHEMICAL_ACCURACY_MEV
 
 
 def measure(prediction: Prediction, frames: Frames, by: str = "temperature_K") -> dict[str, Any]:

@@ -135,6 +135,10 @@ class Committee:
             pooled.append(total / np.maximum(count, 1)[:, None])
         return np.concatenate(pooled, axis=1)
 
+    def energy_offset(self, numbers: np.ndarray) -> float:
+        """The part of the mean energy that does not depend on positions, eV, for atoms of these numbers."""
+        return float(self.energy_offsets[:, numbers].sum(axis=1).mean())
+
     def _offsets(self, frames: Frames) -> np.ndarray:
         """(n_members, n_frames) eV that the atoms' offsets add up to."""
         per_atom = self.energy_offsets[:, frames.numbers]

@@ -44,11 +44,13 @@ def decide(figures: dict[str, float], targets: dict[str, float], *, last_round: 
 
 
 def _broken(figures: dict[str, Any], targets: dict[str, float]) -> str:
+    if figures["frames_explored"] == 0:
+        return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
+    if figures["uncertain_fraction"] is None:
+        return "no explored frame is physical; look at select/selection.csv"
     nan = [name for name, value in figures.items() if value != value]
     if nan:
         return f"{', '.join(nan)} is NaN; look at the test and exploration of this round"
-    if figures["frames_explored"] == 0:
-        return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
     failed = figures.get("failed_fraction", 0.0)
     if failed > targets["max_failed_fraction"]:
         return (

@@ -1,7 +1,7 @@
 """Molecular dynamics of many walkers at once, each one watched at every step and stopped alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,9 +11,8 @@ from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_mom
 from torch_sim.integrators import nve_init, nve_step, nvt_langevin_init, nvt_langevin_step
 
 from .committee import Committee
-from .walkers import CommitteeModel
-
-REACHED_END = "reached its end"
+from .torchsim_model import CommitteeModel
+from .walk import Walk
 
 
 @dataclass(frozen=True)
@@ -31,38 +30,6 @@ class Limits:
     calibration: float = 1.0
     closest_contact: float = 0.0
     max_temperature_factor: float = float("inf")
-
-
-@dataclass
-class Walk:
-    """One walker's kept frames, each list one entry a frame, and how it ended.
-
-    Attributes:
-        step, potential_eV, kinetic_eV, temperature_K: scalars; the potential leaves out the atomic offsets.
-        uncertainty, max_force: largest calibrated force uncertainty and largest force over the atoms, eV/Å.
-        positions: (n_atoms, 3) Å; momenta: (n_atoms, 3) in ASE's units.
-        ended: the reason; last_step: the last step that was good.
-    """
-
-    numbers: np.ndarray
-    cell: np.ndarray
-    pbc: np.ndarray
-    target_K: float
-    step: list[int] = field(default_factory=list)
-    potential_eV: list[float] = field(default_factory=list)
-    kinetic_eV: list[float] = field(default_factory=list)
-    temperature_K: list[float] = field(default_factory=list)
-    uncertainty: list[float] = field(default_factory=list)
-    max_force: list[float] = field(default_factory=list)
-    positions: list[np.ndarray] = field(default_factory=list)
-    momenta: list[np.ndarray] = field(default_factory=list)
-    ended: str = REACHED_END
-    last_step: int = 0
-
-    @property
-    def survived(self) -> bool:
-        """Whether the walker was never stopped."""
-        return self.ended == REACHED_END
 
 
 def initial_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> np.ndarray:
@@ -122,7 +89,10 @@ def run_walkers(
     """
     limits = limits or Limits()
     model = CommitteeModel(committee)
-    walks = [Walk(a.numbers, a.cell.array, a.pbc, t) for a, t in zip(starts, temperatures_K, strict=True)]
+    walks = [
+        Walk(a.numbers, a.cell.array, a.pbc, float(t), committee.energy_offset(a.numbers))
+        for a, t in zip(starts, temperatures_K, strict=True)
+    ]
     state = ts.initialize_state(list(starts), model.device, model.dtype)
     momenta = [initial_momenta(a, t, rng) for a, t in zip(starts, temperatures_K, strict=True)]
     state.momenta = torch.tensor(np.concatenate(momenta), device=model.device)
@@ -204,7 +174,7 @@ def _keep(state: ts.integrators.MDState, watched: _Watched, walks: list[Walk], s
             continue
         atoms = slice(end - len(walk.numbers), end)
         walk.step.append(step)
-        walk.potential_eV.append(float(watched.potential[i]))
+        walk.potential_eV.append(float(watched.potential[i]) + walk.energy_offset_eV)
         walk.kinetic_eV.append(float(watched.kinetic[i]))
         walk.temperature_K.append(float(watched.temperature[i]))
         walk.uncertainty.append(float(watched.uncertainty[i]))

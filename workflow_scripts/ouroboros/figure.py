@@ -9,7 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axis import Axis
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 STYLE = Path(__file__).with_name("plots.mplstyle")
 COLOURS = {"committee": "#0072B2", "random": "#D55E00"}  # one colour a strategy, in every figure
@@ -39,6 +39,7 @@ def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float
 
 
 def plain_log(axis: Axis) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers (0.2, not 2 × 10⁻¹)."""
+    """Write the ticks of a logarithmic axis as plain numbers (0.2, not 2 × 10⁻¹), at 1, 2 and 5 of each decade."""
+    axis.set_minor_locator(LogLocator(subs=(2, 5)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(StrMethodFormatter("{x:g}"))

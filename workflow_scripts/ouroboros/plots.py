@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .accuracy import CHEMICAL_ACCURACY_MEV
 from .figure import COLOURS, figure, plain_log
+from .units import CHEMICAL_ACCURACY_MEV
 
 GREY = "#888888"
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from .contacts import closest_contacts
 from .frames import Frames
+from .trajectories import EXPLORED
 
 SELECTED = "selected"
 
@@ -67,14 +68,13 @@ def select(
             of_explored, of_trained = features
             chosen = pool[farthest_points(of_explored[pool], of_trained, budget)]
     fate[chosen] = SELECTED
-    columns = ("walker", "step", "uncertainty", "max_force")
-    fates = pd.DataFrame({name: explored.columns[name] for name in columns} | {"fate": fate})
+    fates = pd.DataFrame({name: explored.columns[name] for name in EXPLORED} | {"fate": fate})
     counts = {
         "strategy": strategy,
         "explored": len(explored),
         "physical": len(sound),
         "uncertain": len(uncertain),
-        "uncertain_fraction": len(uncertain) / len(sound) if len(sound) else float("nan"),
+        "uncertain_fraction": len(uncertain) / len(sound) if len(sound) else None,
         "selected": len(chosen),
         "fates": {str(name): int(n) for name, n in fates["fate"].value_counts().items()},
     }

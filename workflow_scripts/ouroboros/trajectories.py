@@ -10,9 +10,10 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.trajectory import Trajectory
 
-from .dynamics import Walk
 from .frames import Frames
+from .walk import Walk
 
+EXPLORED = ("walker", "step", "uncertainty", "max_force")  # columns of explored frames
 SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty", "max_force")
 
 
@@ -41,12 +42,13 @@ def read_exploration(path: str | Path) -> Frames:
     with h5py.File(path) as file:
         for name in sorted(file):
             group = file[name]
-            scalars = {key: group[key][:] for key in ("step", "uncertainty", "max_force")}
+            scalars = {key: group[key][:] for key in EXPLORED if key != "walker"}
             for i, positions in enumerate(group["positions"]):
                 atoms = Atoms(group["numbers"][:], positions, cell=group["cell"][:], pbc=group["pbc"][:])
                 atoms.info = {"walker": int(name[-4:]), **{key: values[i].item() for key, values in scalars.items()}}
                 images.append(atoms)
-    return Frames.from_atoms(images)
+    frames = Frames.from_atoms(images)
+    return frames if images else frames.with_columns(**{name: [] for name in EXPLORED})
 
 
 def walker_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:

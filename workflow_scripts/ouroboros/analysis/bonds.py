@@ -6,7 +6,8 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 from ase.neighborlist import natural_cutoffs
-from vesin import NeighborList
+
+from ouroboros.analysis.neighbours import pairs_within
 
 # Between the two a bond is neither made nor broken: it keeps the state it had, so a vibration counts as no reaction.
 MADE = 1.25  # of the sum of the covalent radii: H2, the longest bond by this measure, is at 1.19
@@ -73,14 +74,13 @@ def changes(
     cell = np.zeros((len(positions), 3, 3)) if cell is None else cell
     radii = np.array(natural_cutoffs(Atoms(numbers)))
     non_metal = np.isin(numbers, NON_METALS)
-    neighbours = NeighborList(cutoff=float(broken * 2 * radii.max()), full_list=False)
+    cutoff = float(broken * 2 * radii.max())
 
     frames = []  # for each frame: pair codes, distance in units of the covalent radii
     for coordinates, box in zip(positions, cell, strict=True):
-        i, j, d = neighbours.compute(coordinates, box, pbc, "ijd")
-        i, j = np.minimum(i, j).astype(np.int64), np.maximum(i, j).astype(np.int64)
+        i, j, d = pairs_within(coordinates, box, pbc, cutoff)
         scaled = d / (radii[i] + radii[j])
-        close = (scaled < broken) & (i != j) & (non_metal[i] | non_metal[j])
+        close = (scaled < broken) & (i < j) & (non_metal[i] | non_metal[j])
         frames.append((i[close] * n_atoms + j[close], scaled[close]))
     codes = np.unique(np.concatenate([code for code, _ in frames]))
     scaled = np.full((len(frames), len(codes)), np.inf)

@@ -5,8 +5,8 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 from ase.data import chemical_symbols
-from vesin import NeighborList
 
+from ouroboros.analysis.neighbours import pairs_within
 from ouroboros.frames import Frames
 
 ALL = "all"  # the curve over all pairs, whatever their elements
@@ -77,12 +77,12 @@ def radial_distribution(frames: Frames, edges: np.ndarray) -> Distribution:
     if not (volumes > 0).all():
         raise ValueError("g(r) needs cells with a volume: give a cell vector to each direction, periodic or not")
     shells = 4 / 3 * np.pi * np.diff(edges**3)
-    neighbours = NeighborList(cutoff=float(edges[-1]), full_list=True)
     counts: dict[str, np.ndarray] = {}
     ideal: dict[str, np.ndarray] = {}
     for frame, (start, n) in enumerate(zip(frames.starts, frames.n_atoms, strict=True)):
         numbers = frames.numbers[start : start + n]
-        i, j, d = neighbours.compute(frames.positions[start : start + n], frames.cell[frame], frames.pbc[frame], "ijd")
+        positions = frames.positions[start : start + n]
+        i, j, d = pairs_within(positions, frames.cell[frame], frames.pbc[frame], float(edges[-1]))
         _count(counts, numbers, i, j, _bin(d, edges), len(edges) - 1)
         kinds, amount = np.unique(numbers, return_counts=True)
         pairs = {ALL: n * n}

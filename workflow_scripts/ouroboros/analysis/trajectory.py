@@ -26,7 +26,7 @@ def analyse(
     peak_shift_limit_A: float = 0.05,
     range_A: float = 6.0,
     bin_width_A: float = 0.02,
-    max_frames: int = 2000,
+    max_frames: int = 1000,
 ) -> dict:
     """Analyse one run of one system by one or several walkers.
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from ase.data import chemical_symbols
+
 from ..molecules import resolve_molecule
 from .sections import Experiment
+
+HEAVIEST = {"xtb": 86}  # the last element that each oracle has parameters for
 
 
 def impossible(experiment: Experiment) -> list[str]:
@@ -30,6 +34,13 @@ def _molecule(experiment: Experiment) -> Iterator[str]:
         atoms = resolve_molecule(name)
     except ValueError as error:
         yield f"Config key 'reference.generate.molecule': {error}"
+        return
+    heaviest = max(atoms.numbers)
+    if heaviest > HEAVIEST[oracle.kind] or min(atoms.numbers) < 1:
+        yield (
+            f"Config key 'reference.generate.molecule' is {name!r} ({atoms.get_chemical_formula()}); "
+            f"the oracle {oracle.kind} knows the elements H to {chemical_symbols[HEAVIEST[oracle.kind]]}."
+        )
         return
     electrons = int(atoms.numbers.sum()) - oracle.charge
     unpaired = oracle.multiplicity - 1

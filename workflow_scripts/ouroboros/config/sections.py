@@ -165,7 +165,7 @@ class Selection(Section):
     """Which explored structures are worth a label."""
 
     per_round: int = key(60, "structures labelled a round", ge=1)
-    low_eV_per_A: float = key(0.1, "below this calibrated force uncertainty a frame is known well enough", "eV/Å", ge=0)
+    low_eV_per_A: float = key(0.2, "below this calibrated force uncertainty a frame is known well enough", "eV/Å", ge=0)
     force_cap_eV_per_A: float = key(30.0, "a frame with a larger predicted force is not labelled", "eV/Å", gt=0)
     closest_contact: float = key(
         0.6, "a frame with two atoms closer than this share of their summed covalent radii is not labelled", gt=0, lt=1

@@ -1,0 +1,190 @@
+"""The committee: each member as in stock SchNetPack, the spread by its definition, features that know symmetry."""
+
+import numpy as np
+import pytest
+import schnetpack
+import torch
+from ase.build import bulk, molecule
+from schnetpack.transform import MatScipyNeighborList
+
+from ouroboros.calculator import CommitteeCalculator
+from ouroboros.committee import Committee, Prediction
+from ouroboros.frames import Frames
+from ouroboros.models import build_model, export_schnetpack, load_model, save_model
+
+FRAME_OF = [0, 0, 1, 1, 1]
+MEMBER_FORCES = np.random.default_rng(0).normal(size=(4, 5, 3))
+MEMBER_ENERGY = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [6.0, 5.0]])
+
+
+@pytest.fixture
+def prediction():
+    return Prediction(MEMBER_ENERGY, MEMBER_FORCES, np.array([2, 3]))
+
+
+def rotation(seed=0):
+    """A random proper rotation."""
+    matrix, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    return matrix * np.linalg.det(matrix)
+
+
+def test_members_agree_with_stock_schnetpack_one_by_one(committee, committee_files, frames, tmp_path):
+    some = frames.take(np.arange(6))
+    prediction = committee.predict(some)
+    for m, path in enumerate(committee_files):
+        export_schnetpack(path, tmp_path / "stock.pt")
+        stock = schnetpack.interfaces.SpkCalculator(
+            str(tmp_path / "stock.pt"), neighbor_list=MatScipyNeighborList(cutoff=4.0), energy_unit="eV"
+        )
+        for i, atoms in enumerate(some.to_atoms()):
+            atoms.calc = stock
+            ours = prediction.member_forces[m, some.frame_of_atom == i]
+            np.testing.assert_allclose(ours, atoms.get_forces(), atol=1e-5)
+            # One unit in the last place of a float32 energy of some eV, summed over the atoms.
+            assert prediction.member_energy[m, i] == pytest.approx(atoms.get_potential_energy(), abs=2e-5)
+
+
+def test_calculator_gives_the_mean_and_the_spread(committee, frames):
+    atoms = frames.take([3]).to_atoms()[0]
+    expected = committee.predict(frames.take([3]))
+    atoms.calc = CommitteeCalculator(committee)
+    assert atoms.get_potential_energy() == pytest.approx(expected.member_energy.mean(), abs=1e-5)
+    np.testing.assert_allclose(atoms.get_forces(), expected.member_forces.mean(axis=0), atol=1e-5)
+    assert atoms.calc.results["energy_std"] == pytest.approx(expected.energy_std[0], abs=1e-6)
+    np.testing.assert_allclose(atoms.calc.results["force_std"], expected.force_std, atol=1e-5)
+    atoms.positions[0] += 0.1
+    assert np.abs(atoms.get_forces() - expected.forces).max() > 0.1  # a moved atom is evaluated anew
+
+
+def test_mean_and_spread_by_definition(prediction):
+    np.testing.assert_allclose(prediction.energy, [3.0, 5.0])
+    # (4 + 1 + 0 + 9) / (4 - 1)
+    np.testing.assert_allclose(prediction.energy_std, [np.sqrt(14 / 3), 0.0])
+    mean = MEMBER_FORCES.sum(axis=0) / 4
+    np.testing.assert_allclose(prediction.forces, mean)
+    variance = ((MEMBER_FORCES - mean) ** 2).sum(axis=0) / 3
+    np.testing.assert_allclose(prediction.force_std, np.sqrt(variance[:, 0] + variance[:, 1] + variance[:, 2]))
+
+
+def test_a_frame_scores_by_its_worst_atom(prediction):
+    std = prediction.force_std
+    assert prediction.max_force_std.tolist() == [max(std[:2]), max(std[2:])]
+
+
+def test_force_spread_does_not_depend_on_the_axes(prediction):
+    turned = Prediction(MEMBER_ENERGY, MEMBER_FORCES @ rotation(), prediction.n_atoms)
+    np.testing.assert_allclose(turned.force_std, prediction.force_std)
+
+
+def test_a_committee_of_one_has_no_spread(prediction):
+    alone = Prediction(MEMBER_ENERGY[:1], MEMBER_FORCES[:1], prediction.n_atoms)
+    assert alone.energy_std.tolist() == [0, 0] and alone.max_force_std.tolist() == [0, 0]
+
+
+def test_nan_of_one_member_is_seen_in_the_frame_s_score(prediction):
+    forces = MEMBER_FORCES.copy()
+    forces[1, 0, 2] = np.nan
+    broken = Prediction(MEMBER_ENERGY, forces, prediction.n_atoms)
+    assert np.isnan(broken.max_force_std).tolist() == [True, False]
+
+
+def test_members_of_different_seeds_differ(committee, water):
+    prediction = committee.predict(water)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(prediction.member_forces[one] - prediction.member_forces[other]).max() > 1e-2
+    assert (prediction.force_std > 0).all()
+
+
+def test_the_committee_has_learnt_its_molecules(committee, frames):
+    """Or agreement between implementations would be agreement about noise."""
+    error = np.abs(committee.predict(frames).forces - frames.forces).mean()
+    assert error < 0.25 * np.abs(frames.forces).mean()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+def test_batch_size_does_not_matter(committee, frames, batch_size):
+    one, other = committee.predict(frames), committee.predict(frames, batch_size)
+    np.testing.assert_allclose(other.member_energy, one.member_energy, atol=2e-5)
+    np.testing.assert_allclose(other.member_forces, one.member_forces, atol=1e-5)
+    np.testing.assert_allclose(
+        committee.features(frames, batch_size), committee.features(frames), atol=1e-5 * committee.features(frames).max()
+    )
+
+
+def test_forces_turn_with_the_molecule_and_energies_do_not(committee, water):
+    turn = rotation()
+    turned = Frames(**{**water.__dict__, "positions": water.positions @ turn + [1.0, -2.0, 3.0]})
+    before, after = committee.predict(water), committee.predict(turned)
+    np.testing.assert_allclose(after.energy, before.energy, atol=2e-5)
+    np.testing.assert_allclose(after.forces, before.forces @ turn, atol=2e-5)
+
+
+def test_features_know_no_order_no_rotation_and_no_place(committee, water):
+    features = committee.features(water)
+    swapped = water.positions.reshape(-1, 3, 3)[:, [0, 2, 1]].reshape(-1, 3)  # the two hydrogen atoms
+    changed = Frames(**{**water.__dict__, "positions": swapped @ rotation(1) + [5.0, 0.0, -1.0]})
+    np.testing.assert_allclose(committee.features(changed), features, atol=1e-4 * np.abs(features).max())
+
+
+def test_features_tell_structures_apart(committee, water, model_settings):
+    features = committee.features(water)
+    assert features.shape == (len(water), 2 * model_settings["n_atom_basis"])
+    distances = np.linalg.norm(features[:, None] - features[None], axis=-1)[np.triu_indices(len(water), 1)]
+    assert distances.min() > 1e-3 * np.abs(features).max()
+
+
+def test_features_of_a_frame_do_not_depend_on_its_company(committee, frames):
+    """A frame of the explored set is compared with frames of the training set."""
+    np.testing.assert_allclose(committee.features(frames)[:4], committee.features(frames.take(np.arange(4))), atol=1e-5)
+
+
+def test_no_frames_give_an_empty_prediction_and_no_features(committee, frames):
+    """Every walker may end before its first kept frame."""
+    nothing = frames.take([])
+    prediction = committee.predict(nothing)
+    assert prediction.member_energy.shape == (3, 0) and prediction.member_forces.shape == (3, 0, 3)
+    assert prediction.max_force_std.shape == (0,)
+    assert len(committee.features(nothing)) == 0
+
+
+def test_offsets_are_added_once_for_each_atom(model_settings, tmp_path):
+    offsets = np.zeros(100)
+    offsets[[1, 6, 8]] = -13.0, -1000.0, -2000.0
+    torch.manual_seed(0)
+    model = build_model(model_settings)
+    save_model(tmp_path / "with.pt", model, model_settings, offsets)
+    save_model(tmp_path / "without.pt", model, model_settings, np.zeros(100))
+    frames = Frames.from_atoms([molecule("H2O"), molecule("CH3OH")])
+    both = [Committee.load([tmp_path / name]).predict(frames).energy for name in ("with.pt", "without.pt")]
+    np.testing.assert_allclose(both[0] - both[1], [-2026.0, -3052.0], atol=1e-9)
+
+
+def test_a_periodic_cell_and_its_repeat_have_the_same_energy_an_atom(model_settings, tmp_path):
+    torch.manual_seed(0)
+    save_model(tmp_path / "model.pt", build_model(model_settings), model_settings, np.zeros(100))
+    cell = bulk("Cu", cubic=True)
+    cell.rattle(0.1, seed=0)
+    prediction = Committee.load([tmp_path / "model.pt"]).predict(Frames.from_atoms([cell, cell.repeat(2)]))
+    assert prediction.energy[1] == pytest.approx(8 * prediction.energy[0], rel=1e-5)
+    np.testing.assert_allclose(prediction.forces[4:], np.tile(prediction.forces[:4], (8, 1)), atol=1e-5)
+
+
+def test_members_of_different_cutoffs_are_refused(committee_files, model_settings, tmp_path):
+    other = {**model_settings, "cutoff_A": 5.0}
+    save_model(tmp_path / "model.pt", build_model(other), other, np.zeros(100))
+    with pytest.raises(ValueError, match=r"different cutoffs \(\[4.0, 5.0\] Å\)"):
+        Committee.load([committee_files[0], tmp_path / "model.pt"])
+
+
+def test_a_file_that_is_no_model_is_named(committee_files, tmp_path):
+    (tmp_path / "broken.pt").write_text("no model")
+    with pytest.raises(ValueError, match=r"broken\.pt"):
+        Committee.load([committee_files[0], tmp_path / "broken.pt"])
+
+
+def test_loaded_members_keep_the_order_of_their_files(committee_files, water):
+    backwards = Committee.load(committee_files[::-1]).predict(water).member_energy
+    for energies, path in zip(backwards, committee_files[::-1], strict=True):
+        model, settings, offsets = load_model(path)
+        alone = Committee([model], offsets[None], settings["cutoff_A"]).predict(water).energy
+        np.testing.assert_allclose(energies, alone, atol=1e-6)

@@ -1,0 +1,95 @@
+"""The decision: four states, each with its reason, and a NaN never passes for a success."""
+
+import numpy as np
+import pytest
+
+from ouroboros.decision import decide
+
+TARGETS = {
+    "force_mae_meV_per_A": 43.0,
+    "uncertain_fraction": 0.05,
+    "survival_fraction": 0.95,
+    "max_failed_fraction": 0.5,
+}
+GOOD = {
+    "force_mae_meV_per_A": 30.0,
+    "uncertain_fraction": 0.01,
+    "survival_fraction": 1.0,
+    "frames_explored": 800,
+    "failed_fraction": 0.0,
+    "checks_failed": [],
+}
+MISSED = {"force_mae_meV_per_A": 43.1, "uncertain_fraction": 0.0501, "survival_fraction": 0.9499}
+
+
+@pytest.mark.parametrize("last_round", [True, False])
+def test_all_targets_met_is_converged(last_round):
+    assert decide(GOOD, TARGETS, last_round=last_round).state == "converged"
+
+
+def test_targets_met_exactly_are_met():
+    exact = {name: TARGETS[name] for name in MISSED}
+    assert decide({**GOOD, **exact}, TARGETS, last_round=False).state == "converged"
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_a_single_missed_target_goes_on(name):
+    assert decide({**GOOD, name: MISSED[name]}, TARGETS, last_round=False).state == "continue"
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_a_single_missed_target_in_the_last_round_is_budget_spent(name):
+    verdict = decide({**GOOD, name: MISSED[name]}, TARGETS, last_round=True)
+    assert verdict.state == "budget_spent" and verdict.reason.startswith("all rounds done; ")
+
+
+def test_the_reason_names_every_missed_target_with_both_numbers():
+    figures = {**GOOD, "force_mae_meV_per_A": 88.8, "uncertain_fraction": 0.6, "survival_fraction": 0.25}
+    reason = decide(figures, TARGETS, last_round=False).reason
+    for words in ("88.8 meV/Å", "over 43", "60%", "over 5%", "25%", "under 95%"):
+        assert words in reason
+    assert "survived" not in decide({**figures, "survival_fraction": 1.0}, TARGETS, last_round=False).reason
+
+
+@pytest.mark.parametrize(
+    "nan", [float("nan"), np.float64("nan"), np.float32("nan")], ids=["python", "64 bit", "32 bit"]
+)
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "checks_failed"])
+@pytest.mark.parametrize("last_round", [True, False])
+def test_nan_in_any_figure_is_broken_and_named(name, nan, last_round):
+    verdict = decide({**GOOD, name: nan}, TARGETS, last_round=last_round)
+    assert verdict.state == "broken"
+    assert f"{name} is NaN" in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["force_mae_meV_per_A", "uncertain_fraction"])
+def test_an_infinite_figure_is_never_converged(name):
+    assert decide({**GOOD, name: float("inf")}, TARGETS, last_round=False).state != "converged"
+
+
+def test_a_further_figure_that_is_nan_is_broken_too():
+    assert decide({**GOOD, "uncertainty_spearman": float("nan")}, TARGETS, last_round=False).state == "broken"
+
+
+def test_too_many_failed_labels_are_broken():
+    assert decide({**GOOD, "failed_fraction": 0.5}, TARGETS, last_round=False).state == "converged"
+    verdict = decide({**GOOD, "failed_fraction": 0.51}, TARGETS, last_round=False)
+    assert verdict.state == "broken"
+    assert "51%" in verdict.reason and "label_failures.csv" in verdict.reason
+
+
+def test_a_round_without_labelling_has_no_failures():
+    figures = {name: value for name, value in GOOD.items() if name != "failed_fraction"}
+    assert decide(figures, TARGETS, last_round=True).state == "converged"
+
+
+def test_no_explored_frame_is_broken_and_sends_the_reader_to_the_walkers():
+    figures = {**GOOD, "frames_explored": 0, "uncertain_fraction": None, "survival_fraction": 0.0}
+    verdict = decide(figures, TARGETS, last_round=False)
+    assert verdict.state == "broken" and "explore/walkers.csv" in verdict.reason
+
+
+@pytest.mark.parametrize("last_round", [True, False])
+def test_no_physical_frame_is_broken_and_sends_the_reader_to_the_selection(last_round):
+    verdict = decide({**GOOD, "uncertain_fraction": None}, TARGETS, last_round=last_round)
+    assert verdict.state == "broken" and "select/selection.csv" in verdict.reason

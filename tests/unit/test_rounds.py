@@ -1,0 +1,182 @@
+"""The rounds of a run: read from their files, shown on the terminal, and a broken arm is an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ouroboros.decision import decide
+from ouroboros.rounds import figures_of_round, model_card, round_table, terminal_table
+
+LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
+TARGETS = {
+    "force_mae_meV_per_A": 43.0,
+    "uncertain_fraction": 0.05,
+    "survival_fraction": 0.95,
+    "max_failed_fraction": 0.5,
+}
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The files of one round, as the rules write them."""
+    walkers = tmp_path / "walkers.csv"
+    walkers.write_text("walker,survived\n0,True\n1,False\n2,True\n3,True\n")
+    errors = {"energy_mae_meV": 21.0, "force_mae_meV_per_A": 52.25, "force_rmse_meV_per_A": 70.0}
+    return {
+        "metrics": write(
+            tmp_path / "metrics.json",
+            {"committee": errors, "uncertainty": {"spearman": 0.5}, "by_temperature_K": {"300": errors}},
+        ),
+        "dataset": write(tmp_path / "dataset.json", {"train": 60, "validation": 12}),
+        "walkers": str(walkers),
+        "selection": write(
+            tmp_path / "selection.json",
+            {"explored": 800, "uncertain": 200, "uncertain_fraction": 0.25, "selected": 60},
+        ),
+        "analysis": write(
+            tmp_path / "analysis.json", {"verdicts": {"drift": {"passed": True}, "bonds": {"passed": False}}}
+        ),
+        "labels": write(tmp_path / "labels.json", {"n_labelled": 57, "n_failed": 3, "failed_fraction": 0.05}),
+    }
+
+
+@pytest.fixture
+def decisions(files):
+    """Decision files of two rounds: the second was not labelled."""
+    without = {**files, "labels": None}
+    rounds = []
+    for paths in (files, without):
+        figures = figures_of_round(**paths)
+        verdict = decide(figures, TARGETS, last_round=paths is without)
+        rounds.append({"state": verdict.state, "reason": verdict.reason, "figures": figures, "targets": TARGETS})
+    return rounds
+
+
+def command(folder):
+    return subprocess.run(
+        [sys.executable, "-m", "ouroboros.rounds", str(folder)],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_figures_come_from_the_files_of_the_round(files):
+    assert figures_of_round(**files) == {
+        "labels": 72,
+        "energy_mae_meV": 21.0,
+        "force_mae_meV_per_A": 52.25,
+        "uncertainty_spearman": 0.5,
+        "frames_explored": 800,
+        "candidates": 200,
+        "uncertain_fraction": 0.25,
+        "selected": 60,
+        "walkers": 4,
+        "walkers_survived": 3,
+        "survival_fraction": 0.75,
+        "labelled": 57,
+        "failed": 3,
+        "failed_fraction": 0.05,
+        "checks_failed": ["bonds"],
+    }
+
+
+def test_a_round_without_labels_has_none_failed(files):
+    figures = figures_of_round(**{**files, "labels": None})
+    assert (figures["labelled"], figures["failed"], figures["failed_fraction"]) == (0, 0, 0.0)
+
+
+def test_figures_lead_to_a_decision_in_plain_json(decisions):
+    assert [decision["state"] for decision in decisions] == ["continue", "budget_spent"]
+    assert json.loads(json.dumps(decisions)) == decisions
+
+
+def test_round_table_has_a_row_a_round(decisions):
+    table = round_table(decisions)
+    assert table["round"].tolist() == [0, 1]
+    assert table["labels"].tolist() == [72, 72]
+    assert table["checks_failed"].tolist() == ["bonds", "bonds"]
+    assert table["state"].tolist() == ["continue", "budget_spent"]
+    decisions[0]["figures"]["checks_failed"] = []
+    assert round_table(decisions)["checks_failed"][0] == "none"
+
+
+def test_model_card_says_what_the_reader_needs(decisions, files):
+    card = model_card(
+        "ethanol",
+        {"representation": "painn", "n_atom_basis": 64, "n_interactions": 3, "cutoff_A": 5.0},
+        3,
+        {"level_of_theory": "GFN2-xTB", "molecule": "ethanol", "licence": "CC0", "citation": "Somebody 2020"},
+        {"test": 240, "leakage": {"smallest_rmsd_A": 0.1234}},
+        round_table(decisions),
+        json.loads(Path(files["metrics"]).read_text()),
+    )
+    for words in ("ethanol: potential of round 1", "3 × painn", "GFN2-xTB", "72 labels", "240 frames", "0.123 Å"):
+        assert words in card
+    for words in (
+        "force MAE 52.2 meV/Å",
+        "3 of 4",
+        "bonds",
+        "budget_spent",
+        "| 300 K | 21.0 | 52.2 |",
+        "Somebody 2020",
+    ):
+        assert words in card
+
+
+def test_terminal_shows_every_arm_and_round_in_order(decisions, tmp_path):
+    results = tmp_path / "results"
+    for arm in ("random-42", "committee-42"):
+        for number in (0, 2, 10):
+            write(results / arm / f"round_{number}" / "decision.json", decisions[0])
+    (results / "committee-42" / "round_11").mkdir()  # still running
+    answer = command(results)
+    assert answer.returncode == 0, answer.stderr
+    header, *rows = answer.stdout.splitlines()
+    assert "force MAE (meV/Å)" in header and "walkers survived" in header and "decision" in header
+    assert [row.split()[:2] for row in rows] == [
+        [arm, number] for arm in ("committee-42", "random-42") for number in ("0", "2", "10")
+    ]
+    assert rows[0].split() == ["committee-42", "0", "72", "21.0", "52.2", "200", "3/4", "3", "continue"]
+
+
+def test_a_broken_round_is_exit_code_1(decisions, tmp_path):
+    results = tmp_path / "results"
+    write(results / "committee-42" / "round_0" / "decision.json", decisions[0])
+    write(results / "random-42" / "round_0" / "decision.json", {**decisions[0], "state": "broken", "reason": "NaN"})
+    answer = command(results)
+    assert answer.returncode == 1
+    assert "broken" in answer.stdout and "committee-42" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_no_decision_yet_is_a_sentence_and_no_failure(tmp_path):
+    text, broken = terminal_table(tmp_path)
+    assert text == f"No round of {tmp_path} has come to a decision yet." and not broken
+
+
+def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
+    figures = {**decisions[0]["figures"], "force_mae_meV_per_A": float("nan")}
+    write(
+        tmp_path / "committee-1" / "round_0" / "decision.json", {**decisions[0], "figures": figures, "state": "broken"}
+    )
+    text, broken = terminal_table(tmp_path)
+    assert broken and "nan" in text
+
+
+def test_table_is_readable_by_pandas(decisions, tmp_path):
+    round_table(decisions).to_csv(tmp_path / "rounds.csv", index=False)
+    stored = pd.read_csv(tmp_path / "rounds.csv")
+    assert stored["force_mae_meV_per_A"].tolist() == [52.25, 52.25]
+    assert stored["reason"].tolist() == [decision["reason"] for decision in decisions]

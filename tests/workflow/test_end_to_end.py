@@ -1,0 +1,120 @@
+"""A tiny experiment that really runs: every step real, two rounds, both strategies."""
+
+import json
+import shutil
+from pathlib import Path
+
+import ase.io
+import pandas as pd
+import torch
+from ase.io.trajectory import Trajectory
+from conftest import TINY, job_counts, snakemake
+
+from ouroboros.frames import Frames
+from ouroboros.reference import read_database
+
+ARMS = ("committee-42", "random-42")
+CONTRACT = [
+    "dataset.npz",
+    "dataset.json",
+    *(f"model_{m}/{name}" for m in range(2) for name in ("model.pt", "metrics.csv", "training.json", "curves.svg")),
+    *(f"test/{name}" for name in ("metrics.json", "predictions.npz", "parity.svg", "uncertainty.svg")),
+    *(f"explore/{name}" for name in ("trajectory.h5", "walkers.csv")),
+    *(f"simulate/{name}" for name in ("nve.traj", "thermo.csv")),
+    *(f"analysis/{name}" for name in ("analysis.json", "energy.svg", "spectrum.svg", "distances.svg")),
+    *(f"select/{name}" for name in ("candidates.extxyz", "selection.csv", "selection.json", "uncertainty.svg")),
+    "decision.json",
+]
+LABELLED = ["label/batch_0.extxyz", "label/batch_1.extxyz", "labels.extxyz", "label_failures.csv", "labels.json"]
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_file_of_the_contract_is_there(finished: Path):
+    home = finished / "results/tiny"
+    reference = [f"reference/{name}" for name in ("reference.db", "reference.json", "split.npz", "split.json")]
+    rounds = [f"{arm}/round_{r}/{name}" for arm in ARMS for r in (0, 1) for name in CONTRACT]
+    labels = [f"{arm}/round_0/{name}" for arm in ARMS for name in LABELLED]
+    reports = [f"{arm}/report/rounds_1/{name}" for arm in ARMS for name in ("rounds.csv", "model_card.md")]
+    expected = [*reference, *rounds, *labels, *reports, "comparison/rounds_1-1/learning_curve.svg"]
+    assert [name for name in expected if not (home / name).is_file()] == []
+
+
+def test_a_second_run_has_nothing_to_do(finished: Path):
+    run = snakemake(finished, TINY, "--dry-run")
+    assert "Nothing to be done" in run.stdout
+
+
+def test_the_test_set_comes_from_trajectories_that_training_never_saw(finished: Path):
+    home = finished / "results/tiny"
+    reference, split = read_database(home / "reference/reference.db"), read(home / "reference/split.json")
+    assert set(split["test_trajectories"]).isdisjoint(split["train_trajectories"])
+    assert set(reference.columns["temperature_K"]) == {300, 500}
+    dataset = Frames.load(home / "committee-42/round_0/dataset.npz")
+    assert len(dataset) == 16
+
+
+def test_labels_of_round_0_are_the_data_that_round_1_adds(finished: Path):
+    for arm in ARMS:
+        folder = finished / "results/tiny" / arm
+        before, after = (Frames.load(folder / f"round_{r}/dataset.npz") for r in (0, 1))
+        labels = Frames.from_atoms(ase.io.read(folder / "round_0/labels.extxyz", ":"))
+        assert len(labels) == 6
+        assert len(after) == len(before) + 6
+        assert (after.positions[len(before.positions) :] == labels.positions).all()
+        assert (after.energy[len(before) :] == labels.energy).all()
+
+
+def test_the_arms_share_their_start_and_differ_in_what_they_select(finished: Path):
+    first, second = (finished / "results/tiny" / arm / "round_0" for arm in ARMS)
+    assert (first / "model_0/model.pt").read_bytes() == (second / "model_0/model.pt").read_bytes()
+    assert (first / "select/candidates.extxyz").read_text() != (second / "select/candidates.extxyz").read_text()
+
+
+def test_committee_members_differ(finished: Path):
+    folder = finished / "results/tiny/committee-42/round_1"
+    weights = [torch.load(folder / f"model_{m}/model.pt", weights_only=True)["state_dict"] for m in (0, 1)]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    members = read(folder / "test/metrics.json")["members"]
+    assert members[0]["force_mae_meV_per_A"] != members[1]["force_mae_meV_per_A"]
+
+
+def test_production_trajectories_open_in_ase_with_velocities(finished: Path):
+    with Trajectory(str(finished / "results/tiny/committee-42/round_1/simulate/nve.traj")) as trajectory:
+        assert len(trajectory) == 2 * 101
+        assert abs(trajectory[50].get_velocities()).max() > 0
+
+
+def test_walkers_and_decision_tell_how_and_why(finished: Path):
+    folder = finished / "results/tiny/committee-42"
+    walkers = pd.read_csv(folder / "round_0/explore/walkers.csv")
+    assert len(walkers) == 4
+    assert walkers["ended"].notna().all()
+    decision = read(folder / "round_1/decision.json")
+    assert decision["state"] in ("budget_spent", "converged")
+    assert decision["reason"]
+
+
+def test_training_again_gives_the_same_metrics_and_no_label_is_computed_twice(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    folder = tmp_path / "results/tiny/committee-42/round_0"
+    metrics = (folder / "test/metrics.json").read_bytes()
+    stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "results/tiny/labels").rglob("*.json")}
+    shutil.rmtree(folder / "model_0")
+    shutil.rmtree(folder / "label")
+    (folder / "labels.json").unlink()
+    targets = [f"results/tiny/committee-42/round_0/{name}" for name in ("test/metrics.json", "labels.json")]
+    run = snakemake(tmp_path, TINY, *targets)
+    assert run.returncode == 0, run.stdout
+    assert (folder / "test/metrics.json").read_bytes() == metrics
+    assert read(folder / "labels.json")["n_from_store"] == 6
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results/tiny/labels").rglob("*.json")} == stored
+
+
+def test_an_interrupted_round_resumes_with_what_is_missing(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    (tmp_path / "results/tiny/committee-42/round_1/explore/trajectory.h5").unlink()
+    counts = job_counts(snakemake(tmp_path, TINY, "--dry-run").stdout)
+    assert set(counts) == {"all", "explore", "select", "decide", "report", "compare"}

@@ -17,9 +17,11 @@ with start(snakemake) as job:
 
     params, output, where = snakemake.params, snakemake.output, snakemake.wildcards
     explored, features = read_exploration(snakemake.input.trajectory), None
-    if params.strategy != "random" and len(explored):
+    if params.strategy != "random":
         committee = Committee.load(snakemake.input.models, job.device)
-        features = committee.features(explored), committee.features(Frames.load(snakemake.input.dataset))
+        dataset = Frames.load(snakemake.input.dataset)
+        elements = np.union1d(explored.numbers, dataset.numbers)
+        features = tuple(committee.features(frames, elements=elements) for frames in (explored, dataset))
     rng = np.random.default_rng(params.seed)
     selection = select(explored, params.strategy, params.settings, rng, features)
     candidates = explored.take(selection.chosen)

@@ -138,6 +138,14 @@ def test_features_of_a_frame_do_not_depend_on_its_company(committee, frames):
     np.testing.assert_allclose(committee.features(frames)[:4], committee.features(frames.take(np.arange(4))), atol=1e-5)
 
 
+def test_features_of_sets_with_other_elements_can_be_compared(committee, frames, water):
+    elements = np.unique(frames.numbers)
+    one, other = (committee.features(part, elements=elements) for part in (frames, water))
+    assert one.shape[1] == other.shape[1]
+    width = other.shape[1] // len(elements)
+    assert not other[:, list(elements).index(6) * width :][:, :width].any()  # water has no carbon
+
+
 def test_no_frames_give_an_empty_prediction_and_no_features(committee, frames):
     """Every walker may end before its first kept frame."""
     nothing = frames.take([])

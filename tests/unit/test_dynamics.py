@@ -82,10 +82,10 @@ def test_momenta_of_a_crystal_have_no_drift():
     np.testing.assert_allclose(momenta.sum(axis=0), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["H2O", "H2", "Cu"])
+@pytest.mark.parametrize("name", ["H2O", "H2", "CO2", "Cu"])
 def test_initial_kinetic_energy_is_half_kt_for_each_degree_of_freedom(name):
     atoms, rng, draws = bulk("Cu", cubic=True) if name == "Cu" else molecule(name), np.random.default_rng(2), 3000
-    freedom = degrees_of_freedom(len(atoms), isolated=name != "Cu")
+    freedom = degrees_of_freedom(atoms)
     masses = atoms.get_masses()[:, None]
     kinetic = [(initial_momenta(atoms, 400.0, rng) ** 2 / (2 * masses)).sum() for _ in range(draws)]
     # The kinetic energy of f degrees of freedom is kT/2 times a chi-squared of variance 2 f.
@@ -99,11 +99,13 @@ def test_initial_momenta_leave_the_atoms_alone():
     assert not atoms.get_momenta().any()
 
 
-@pytest.mark.parametrize(
-    ("n_atoms", "isolated", "expected"), [(1, False, 1), (2, True, 1), (3, True, 3), (9, True, 21), (4, False, 9)]
-)
-def test_degrees_of_freedom_without_overall_motion(n_atoms, isolated, expected):
-    assert degrees_of_freedom(n_atoms, isolated) == expected
+@pytest.mark.parametrize(("name", "expected"), [("H", 1), ("H2", 1), ("CO2", 4), ("H2O", 3), ("CH3CH2OH", 21)])
+def test_degrees_of_freedom_of_a_molecule_without_overall_motion(name, expected):
+    assert degrees_of_freedom(molecule(name)) == expected
+
+
+def test_degrees_of_freedom_of_a_crystal_without_drift():
+    assert degrees_of_freedom(bulk("Cu", cubic=True)) == 9
 
 
 # --- forces and pairs
@@ -146,6 +148,15 @@ def test_closest_contact_is_the_distance_over_the_covalent_radii(committee):
     model = CommitteeModel(committee)
     contact = model(ts.initialize_state([atoms], model.device, model.dtype))["closest_contact"].item()
     assert contact == pytest.approx(atoms.get_distance(0, 1) / (0.66 + 0.31), abs=1e-6)
+
+
+def test_kept_pairs_are_found_anew_for_another_grouping_of_as_many_atoms(committee):
+    import torch_sim as ts
+
+    used, fresh = CommitteeModel(committee), CommitteeModel(committee)
+    used(ts.initialize_state([molecule("H2O"), molecule("H2O")], used.device, used.dtype))
+    state = ts.initialize_state([molecule("CH3OH")], used.device, used.dtype)
+    torch.testing.assert_close(used(state)["forces"], fresh(state)["forces"], rtol=0, atol=0)
 
 
 # --- constant energy
@@ -229,21 +240,38 @@ def test_thermostat_samples_the_boltzmann_distribution():
     assert stiffness * squares == pytest.approx(units.kB * target, rel=0.1)
 
 
-def test_each_walker_has_its_own_temperature():
+def test_each_walker_keeps_its_own_temperature_when_another_leaves():
+    far = Atoms("He3", np.full((3, 3), 10.0))  # a spread of 10 eV/Å and more: it stops at step 0
     walks = run_walkers(
-        [Atoms("He3")] * 60,
-        wells(2.0),
-        temperatures_K=[200.0, 800.0] * 30,
+        [far] + [Atoms("He3")] * 60,
+        wells(1.5, 2.5),
+        temperatures_K=[200.0] + [800.0, 200.0] * 30,
         timestep_fs=1.0,
         steps=100,
         stride=25,
         rng=np.random.default_rng(0),
         friction_per_ps=50.0,
+        limits=Limits(hard_limit=8.0),
     )
-    late = [np.mean([walk.temperature_K[2:] for walk in walks[i::2]]) for i in (0, 1)]
+    assert [walk.survived for walk in walks] == [False] + [True] * 60
+    hot, cold = (np.mean([walk.temperature_K[2:] for walk in walks[i::2]]) for i in (1, 2))
     # 30 walkers of 9 coordinates at 3 times: sqrt(2 / 810) = 5 %.
-    assert late[0] == pytest.approx(200.0, rel=0.2)
-    assert late[1] == pytest.approx(800.0, rel=0.2)
+    assert hot == pytest.approx(800.0, rel=0.2)
+    assert cold == pytest.approx(200.0, rel=0.2)
+
+
+def test_noise_still_comes_from_the_seed_after_a_walker_has_left():
+    """Lone atoms start at rest, so that nothing but the thermostat tells one seed from another."""
+    starts = [Atoms("Ne"), Atoms("Ne"), Atoms("Ne", [[10.0, 0, 0]])]
+
+    def survivors(seed):
+        walks = run(starts, wells(1.0, 2.0), rng=seed, friction_per_ps=10.0, limits=Limits(hard_limit=5.0))
+        assert [walk.survived for walk in walks] == [True, True, False]
+        return np.array([positions(walk) for walk in walks[:2]])
+
+    np.testing.assert_array_equal(survivors(1), survivors(1))
+    assert np.abs(survivors(1)[:, -1] - survivors(2)[:, -1]).min() > 0
+    assert not np.array_equal(*survivors(1))
 
 
 # --- reproducibility

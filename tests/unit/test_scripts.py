@@ -1,4 +1,4 @@
-"""Snakemake puts the folder of a script on Python's path, so a script's name must not hide a module that others import."""
+"""Snakemake puts a script's folder on the path, so a script must not hide a module that others import."""
 
 import sys
 from pathlib import Path

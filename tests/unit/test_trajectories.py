@@ -18,6 +18,7 @@ def a_walk(number, n_frames, n_atoms=3, **more):
         np.zeros((3, 3)),
         np.zeros(3, bool),
         300.0 + number,
+        3 * n_atoms,
         -100.0,
         step=[10 * i for i in range(n_frames)],
         potential_eV=rng.normal(size=n_frames).tolist(),

@@ -32,10 +32,16 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def is_shared(name: str) -> bool:
+    """Whether the arms have the file of round 0 in common, under the first arm."""
+    return any(part in name for part in ("/model_", "/test/", "/explore/", "/simulate/", "/analysis/"))
+
+
 def test_every_file_of_the_contract_is_there(finished: Path):
     home = finished / "results/tiny"
     reference = [f"reference/{name}" for name in ("reference.db", "reference.json", "split.npz", "split.json")]
     rounds = [f"{arm}/round_{r}/{name}" for arm in ARMS for r in (0, 1) for name in CONTRACT]
+    rounds = [name for name in rounds if not (name.startswith("random-42/round_0") and is_shared(name))]
     labels = [f"{arm}/round_0/{name}" for arm in ARMS for name in LABELLED]
     reports = [f"{arm}/report/rounds_1/{name}" for arm in ARMS for name in ("rounds.csv", "model_card.md")]
     expected = [*reference, *rounds, *labels, *reports, "comparison/rounds_1-1/learning_curve.svg"]
@@ -69,7 +75,7 @@ def test_labels_of_round_0_are_the_data_that_round_1_adds(finished: Path):
 
 def test_the_arms_share_their_start_and_differ_in_what_they_select(finished: Path):
     first, second = (finished / "results/tiny" / arm / "round_0" for arm in ARMS)
-    assert (first / "model_0/model.pt").read_bytes() == (second / "model_0/model.pt").read_bytes()
+    assert not (second / "model_0").exists()
     assert (first / "select/candidates.extxyz").read_text() != (second / "select/candidates.extxyz").read_text()
 
 

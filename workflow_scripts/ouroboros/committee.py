@@ -53,6 +53,8 @@ class Prediction:
     @property
     def max_force_std(self) -> np.ndarray:
         """(n_frames,) largest `force_std` over the atoms of each frame, eV/Å: the frame's score."""
+        if not len(self.n_atoms):
+            return np.zeros(0)
         return np.maximum.reduceat(self.force_std, np.cumsum(self.n_atoms) - self.n_atoms)
 
 
@@ -105,18 +107,28 @@ class Committee:
 
     def predict(self, frames: Frames, batch_size: int = 64) -> Prediction:
         """Energies and forces of every member for every frame."""
+        if not len(frames):
+            return Prediction(np.zeros((len(self.members), 0)), np.zeros((len(self.members), 0, 3)), frames.n_atoms)
         graphs = Graphs(frames, self.cutoff)
         parts = [self.evaluate(self._to_device(batch)) for batch in GraphLoader(graphs, batch_size)]
         energy, forces = (torch.cat(part, dim=1).double().cpu().numpy() for part in zip(*parts, strict=True))
         return Prediction(energy + self._offsets(frames), forces, frames.n_atoms)
 
-    def features(self, frames: Frames, batch_size: int = 64) -> np.ndarray:
+    def features(self, frames: Frames, batch_size: int = 64, elements: np.ndarray | None = None) -> np.ndarray:
         """Atom features of the first member, averaged over the atoms of each element.
+
+        Args:
+            frames: the structures.
+            batch_size: frames at a time.
+            elements: atomic numbers, one block of features each, zeros where a frame has none of them; None: those
+                of the frames. To compare sets, give both the same.
 
         Returns:
             (n_frames, n_elements * n_atom_basis): the same for any order of equal atoms, and for any rotation.
         """
-        elements = np.unique(frames.numbers)
+        if not len(frames):
+            return np.zeros((0, 0))
+        elements = np.unique(frames.numbers) if elements is None else elements
         graphs, network = Graphs(frames, self.cutoff), self.members[0]
         atoms = []
         with torch.no_grad():

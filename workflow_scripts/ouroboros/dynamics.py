@@ -14,6 +14,8 @@ from .committee import Committee
 from .torchsim_model import CommitteeModel
 from .walk import Walk
 
+LINEAR = 1e-4  # a moment of inertia below this share of the largest one is none: the molecule is linear
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,16 +45,22 @@ def initial_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator
     atoms = atoms.copy()
     thermalize_momenta(atoms, temperature_K=temperature_K, rng=rng)
     Stationary(atoms, preserve_temperature=False)
-    if not atoms.pbc.any() and len(atoms) > 1:
+    if len(atoms) > 1 and not atoms.pbc.any():
         ZeroRotation(atoms, preserve_temperature=False)
     return atoms.get_momenta()
 
 
-def degrees_of_freedom(n_atoms: int, isolated: bool) -> int:
-    """Kinetic degrees of freedom once overall translation (and rotation of a molecule) is taken out."""
-    if not isolated or n_atoms == 1:
-        return max(3 * n_atoms - 3, 1)
-    return 1 if n_atoms == 2 else 3 * n_atoms - 6
+def degrees_of_freedom(atoms: Atoms) -> int:
+    """Kinetic degrees of freedom once overall translation and, for an isolated molecule, rotation is taken out.
+
+    A linear molecule has two rotations. A single atom has none left and is at rest; 1 keeps its temperature zero.
+    """
+    if len(atoms) == 1:
+        return 1
+    if atoms.pbc.any():
+        return 3 * len(atoms) - 3
+    moments = atoms.get_moments_of_inertia()
+    return 3 * len(atoms) - 3 - int((moments > LINEAR * moments.max()).sum())
 
 
 def run_walkers(
@@ -87,10 +95,17 @@ def run_walkers(
     Returns:
         One `Walk` a walker, in the order of `starts`.
     """
-    limits = limits or Limits()
+    limits, thermostatted = limits or Limits(), friction_per_ps is not None
     model = CommitteeModel(committee)
     walks = [
-        Walk(a.numbers, a.cell.array, a.pbc, float(t), committee.energy_offset(a.numbers))
+        Walk(
+            a.numbers,
+            a.cell.array,
+            a.pbc,
+            float(t),
+            3 * len(a) if thermostatted else degrees_of_freedom(a),
+            committee.energy_offset(a.numbers),
+        )
         for a, t in zip(starts, temperatures_K, strict=True)
     ]
     state = ts.initialize_state(list(starts), model.device, model.dtype)
@@ -99,7 +114,6 @@ def run_walkers(
     state.rng = int(rng.integers(2**31))
     kT = torch.tensor(np.asarray(temperatures_K) * units.kB, device=model.device)
     dt, gamma = timestep_fs * units.fs, (friction_per_ps or 0.0) / (1000 * units.fs)
-    thermostatted = friction_per_ps is not None
     state = nvt_langevin_init(state, model, kT=kT) if thermostatted else nve_init(state, model, kT=kT)
     alive = list(range(len(walks)))
     for step in range(steps + 1):
@@ -107,7 +121,7 @@ def run_walkers(
             state = nvt_langevin_step(state, model, dt=dt, kT=kT[alive], gamma=gamma)
         elif step > 0:
             state = nve_step(state, model, dt=dt)
-        watched = _watch(state, [walks[w] for w in alive], limits, thermostatted)
+        watched = _watch(state, [walks[w] for w in alive], limits)
         for w, reason in zip(alive, watched.reasons, strict=True):
             if reason is None:
                 walks[w].last_step = step
@@ -138,20 +152,19 @@ class _Watched:
     reasons: list[str | None]
 
 
-def _watch(state: ts.integrators.MDState, walks: list[Walk], limits: Limits, thermostatted: bool) -> _Watched:
+def _watch(state: ts.integrators.MDState, walks: list[Walk], limits: Limits) -> _Watched:
     """Measure the living walkers and find those that have to stop; NaN fails every comparison on purpose."""
     masses, momenta, system = state.masses, state.momenta, state.system_idx
     kinetic = ts.calc_kinetic_energy(masses=masses, momenta=momenta, system_idx=system).cpu().numpy()
-    n_atoms = state.n_atoms_per_system.cpu().numpy()
-    isolated = not bool(state.pbc.any())
-    freedom = 3 * n_atoms if thermostatted else np.array([degrees_of_freedom(n, isolated) for n in n_atoms])
-    temperature = 2 * kinetic / (freedom * units.kB)
+    temperature = 2 * kinetic / (units.kB * np.array([walk.degrees_of_freedom for walk in walks]))
     potential = state.energy.cpu().numpy()
     uncertainty = state.max_force_std.cpu().numpy() * limits.calibration
     closest = state.closest_contact.cpu().numpy()
+    norms = state.forces.norm(dim=1)
+    largest = norms.new_zeros(len(walks)).scatter_reduce(0, system, norms, "amax").cpu().numpy()
     reasons: list[str | None] = []
     for i, walk in enumerate(walks):
-        if not np.isfinite([potential[i], kinetic[i], uncertainty[i]]).all():
+        if not np.isfinite([potential[i], kinetic[i], uncertainty[i], largest[i]]).all():
             reasons.append("NaN in energy, velocity or uncertainty")
         elif closest[i] < limits.closest_contact:
             reasons.append(f"two atoms at {closest[i]:.2f} of their covalent distance")

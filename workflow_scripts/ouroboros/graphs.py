@@ -30,9 +30,8 @@ class Graphs:
         pairs = [self._pairs(i, cutoff) for i in range(len(frames))]
         self._n_pairs = np.array([len(i) for i, _, _ in pairs], dtype=np.int64)
         self._pair_starts = np.cumsum(self._n_pairs) - self._n_pairs
-        self._idx_i, self._idx_j, self._offsets = (
-            (np.concatenate(part) if pairs else np.zeros(0)) for part in zip(*pairs, strict=True)
-        )
+        no_pairs = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
+        self._idx_i, self._idx_j, self._offsets = (np.concatenate(part) for part in zip(no_pairs, *pairs, strict=True))
         energy = frames.energy
         if energy_offsets is not None:
             energy = energy - np.bincount(frames.frame_of_atom, energy_offsets[frames.numbers], len(frames))

@@ -51,6 +51,9 @@ def start(snakemake: Any) -> Iterator[Job]:
             print(sentence, flush=True)
             terminal.write(f"{sentence}\nThe whole story is in {log}.\n")
             raise SystemExit(1) from None  # Snakemake would show the traceback of the script's wrapper
+        except Exception:
+            traceback.print_exc()
+            raise
 
 
 @contextmanager
@@ -78,8 +81,10 @@ def claim_device(device: str) -> str:
     Raises:
         RuntimeError: cuda is asked for and torch does not see it; there is no silent fall back to the CPU.
     """
-    if device != "cuda":
+    if device == "cpu":
         return "cpu"
+    if device != "cuda":
+        raise ValueError(f"device {device!r} is unknown; cpu and cuda can be used")
     import torch
 
     if not torch.cuda.is_available():

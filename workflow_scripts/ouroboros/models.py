@@ -1,5 +1,6 @@
 """SchNetPack potentials: built from plain settings, stored as weights and settings, exported for other tools."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,8 @@ def load_model(path: str | Path) -> tuple[spk.model.NeuralNetworkPotential, dict
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        version = stored["format"]
-    except (KeyError, TypeError, RuntimeError, OSError, EOFError) as error:
+        version = dict(stored)["format"]
+    except (pickle.UnpicklingError, KeyError, TypeError, ValueError, RuntimeError, OSError, EOFError) as error:
         raise ValueError(f"{path} is not an Ouroboros model file ({type(error).__name__}); train it again") from error
     if version != FORMAT:
         raise ValueError(f"{path} has model format {version}, this version reads {FORMAT}; update Ouroboros")

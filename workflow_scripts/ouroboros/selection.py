@@ -25,7 +25,7 @@ class Selection:
 def physical(frames: Frames, closest_contact: float, force_cap: float) -> np.ndarray:
     """Why a frame must not be labelled: (n_frames,) of sentences, empty where there is nothing to object to."""
     reasons = np.full(len(frames), "", dtype=object)
-    reasons[frames.columns["max_force"] > force_cap] = "predicted force over the cap"
+    reasons[~(frames.columns["max_force"] <= force_cap)] = "predicted force over the cap"
     reasons[closest_contacts(frames) < closest_contact] = "atoms too close"
     reasons[~np.isfinite(frames.columns["uncertainty"])] = "uncertainty is NaN"
     return reasons

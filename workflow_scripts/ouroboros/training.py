@@ -45,7 +45,7 @@ class ForceMatching(spk.AtomisticTask):
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
-        loss = self.loss_fn(self.model(batch.copy()), batch)
+        loss = self._finite(self.loss_fn(self.model(batch.copy()), batch), "training")
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[properties.idx]))
         return loss
 
@@ -54,7 +54,7 @@ class ForceMatching(spk.AtomisticTask):
         with torch.enable_grad():
             prediction = self.model(batch.copy())
         frames, atoms = len(batch[properties.idx]), len(batch[properties.Z])
-        self.log("val_loss", self.loss_fn(prediction, batch), batch_size=frames)
+        self.log("val_loss", self._finite(self.loss_fn(prediction, batch), "validation"), batch_size=frames)
         errors = {name: (prediction[name] - batch[name]).abs().mean() * 1000 for name in ("energy", "forces")}
         self.log("val_energy_mae_meV", errors["energy"], batch_size=frames)
         self.log("val_force_mae_meV_per_A", errors["forces"], batch_size=atoms)
@@ -67,6 +67,14 @@ class ForceMatching(spk.AtomisticTask):
         """Show progress in the log of the rule."""
         force_mae = self.trainer.callback_metrics.get("val_force_mae_meV_per_A", float("nan"))
         print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {force_mae:.1f} meV/Å", flush=True)
+
+    def _finite(self, loss: torch.Tensor, what: str) -> torch.Tensor:
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the {what} loss became NaN or infinite in epoch {self.current_epoch}; lower training.learning_rate "
+                f"({self.lr:g}) or set training.gradient_clip, and look for a bad label in the data"
+            )
+        return loss
 
     def configure_optimizers(self) -> Any:
         """AdamW and the schedule that the config names."""
@@ -127,7 +135,13 @@ def train_member(
     pl.seed_everything(seed, verbose=False)
     train, validation = (frames.take(frames.columns["subset"] == name) for name in ("train", "validation"))
     if start_from:
-        model, _, offsets = load_model(start_from)
+        model, started, offsets = load_model(start_from)
+        changed = [name for name in model_settings if started.get(name) != model_settings[name]]
+        if changed:
+            raise ValueError(
+                f"{start_from} was trained with another model.{', model.'.join(changed)}; "
+                "train that round again, or set training.warm_start: false"
+            )
     else:
         model, offsets = build_model(model_settings), fit_energy_offsets(train)
     graphs = [Graphs(part, model_settings["cutoff_A"], offsets) for part in (train, validation)]
@@ -138,11 +152,6 @@ def train_member(
         trainer = _trainer(training, device, epochs, scratch, tensorboard)
         trainer.fit(task, loader, GraphLoader(graphs[1], max(training["batch_size"], 64)))
         history = _history(scratch)
-        if not np.isfinite(history["val_loss"].dropna()).all():
-            raise TrainingError(
-                f"the loss became NaN or infinite in epoch {int(history['epoch'].max())}; lower training.learning_rate "
-                f"({training['learning_rate']:g}) or set training.gradient_clip, and look for a bad label in the data"
-            )
         best = torch.load(Path(scratch) / "best.ckpt", weights_only=False)  # written just above, by ourselves
     task.load_state_dict(best["state_dict"])
     chosen = history.loc[history["val_loss"].idxmin()]
@@ -202,13 +211,13 @@ def _trainer(
         logger=loggers,
         callbacks=[
             ModelCheckpoint(scratch, "best", monitor="val_loss", save_weights_only=True),
-            EarlyStopping("val_loss", patience=patience, check_finite=True),
+            EarlyStopping("val_loss", patience=patience),
         ],
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
         inference_mode=False,
-        log_every_n_steps=10**9,  # everything worth keeping is logged once an epoch
+        log_every_n_steps=1,  # nothing is logged by the step, but fewer batches than this would be warned of
     )
 
 

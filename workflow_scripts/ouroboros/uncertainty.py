@@ -23,7 +23,7 @@ def calibrate(prediction: Prediction, frames: Frames) -> float:
     """
     error, spread = force_errors(prediction, frames), prediction.force_std
     factor = float(np.sqrt((error**2).mean() / (spread**2).mean())) if spread.any() else np.nan
-    if not np.isfinite(factor):
+    if not (np.isfinite(factor) and factor > 0):
         raise ValueError("the committee's uncertainty cannot be calibrated: its spread or its errors are zero or NaN")
     return factor
 

@@ -12,6 +12,7 @@ class Walk:
     """One walker's kept frames, each list one entry a frame, and how it ended.
 
     Attributes:
+        degrees_of_freedom: by which its temperature is told.
         energy_offset_eV: the atoms' part of the potential energy, the same for every frame.
         step, potential_eV, kinetic_eV, temperature_K: scalars; the potential includes the offset.
         uncertainty, max_force: largest calibrated force uncertainty and largest force over the atoms, eV/Å.
@@ -23,6 +24,7 @@ class Walk:
     cell: np.ndarray
     pbc: np.ndarray
     target_K: float
+    degrees_of_freedom: int
     energy_offset_eV: float
     step: list[int] = field(default_factory=list)
     potential_eV: list[float] = field(default_factory=list)

@@ -12,7 +12,7 @@ HEAVIEST = {"xtb": 86}  # the last element that each oracle has parameters for
 
 def impossible(experiment: Experiment) -> list[str]:
     """One sentence for each impossible combination; empty when the config can be run."""
-    checks = (_arms, _molecule, _split, _strides, _exploration, _simulation)
+    checks = (_arms, _molecule, _split, _strides, _training, _exploration, _simulation)
     return [problem for check in checks for problem in check(experiment)]
 
 
@@ -102,6 +102,15 @@ def _strides(experiment: Experiment) -> Iterator[str]:
                 f"Config key '{name}.length_ps' is {section.length_ps:g}, shorter than {name}.stride_fs "
                 f"({section.stride_fs:g} fs), so that no frame would be kept."
             )
+
+
+def _training(experiment: Experiment) -> Iterator[str]:
+    epochs, every = experiment.training.epochs, experiment.training.validate_every_epochs
+    if epochs is not None and epochs % every:
+        yield (
+            f"Config key 'training.epochs' is {epochs}; it has to be a multiple of training.validate_every_epochs "
+            f"({every}), so that the last weights are validated."
+        )
 
 
 def _exploration(experiment: Experiment) -> Iterator[str]:

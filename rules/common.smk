@@ -188,8 +188,9 @@ def final_round(arm):
 def everything(wildcards):
     """Reports and decisions of every arm, and the comparison of the arms."""
     ends = {arm: final_round(arm) for arm in ARMS}
-    files = [f"{HOME}/{arm}/report/rounds_{r}/rounds.csv" for arm, r in ends.items()]
-    return [*files, f"{HOME}/comparison/rounds_{'-'.join(str(r) for r in ends.values())}/learning_curve.svg"]
+    decisions = [f"{round_folder(arm, r)}/decision.json" for arm, end in ends.items() for r in range(end + 1)]
+    reports = [f"{HOME}/{arm}/report/rounds_{r}/rounds.csv" for arm, r in ends.items()]
+    return [*decisions, *reports, f"{HOME}/comparison/rounds_{'-'.join(str(r) for r in ends.values())}/learning_curve.svg"]
 
 
 def compared_rounds(wildcards):

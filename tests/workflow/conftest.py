@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ TINY: dict[str, Any] = {
     },
     "split": {"train": 12, "validation": 4, "test": 20},
     "committee": {"size": 2},
-    "model": {"n_atom_basis": 8, "n_interactions": 1, "n_rbf": 8},
-    "training": {"steps": 60, "learning_rate": 0.01},
-    "exploration": {"walkers": 4, "length_ps": 0.05, "stride_fs": 5},
+    "model": {"n_atom_basis": 16, "n_interactions": 2, "n_rbf": 10},
+    "training": {"steps": 300, "learning_rate": 0.01},
+    "exploration": {"walkers": 4, "length_ps": 0.05, "stride_fs": 5, "hard_limit_eV_per_A": 20},
     "simulation": {"walkers": 2, "steps": 200, "stride": 2},
     "selection": {"per_round": 6, "low_eV_per_A": 0.0},
     "labels": {"batch_size": 4},
@@ -47,7 +48,9 @@ def changed(config: dict[str, Any], **values: Any) -> dict[str, Any]:
     return config
 
 
-def snakemake(folder: Path, config: dict[str, Any] | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    folder: Path, config: dict[str, Any] | Path, *options: str, targets: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run Snakemake with the default profile in `folder`; output and errors come back as one text in `stdout`."""
     if isinstance(config, dict):
         path = folder / "config.yaml"
@@ -55,7 +58,7 @@ def snakemake(folder: Path, config: dict[str, Any] | Path, *arguments: str) -> s
     else:
         path = config
     command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--directory", folder]
-    command += ["--profile", PROJECT / "profiles/default", "--configfile", path, *arguments]
+    command += ["--profile", PROJECT / "profiles/default", "--configfile", path, *options, "--", *targets]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     return subprocess.run(
         [str(part) for part in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment

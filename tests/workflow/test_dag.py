@@ -51,7 +51,7 @@ def test_until_converged_plans_only_the_first_round_before_its_decision(tmp_path
 
 def test_a_file_of_a_later_round_is_a_legal_request(tmp_path: Path):
     target = "results/tiny/committee-42/round_1/test/metrics.json"
-    counts = job_counts(snakemake(tmp_path, TINY, "--dry-run", target).stdout)
+    counts = job_counts(snakemake(tmp_path, TINY, "--dry-run", targets=[target]).stdout)
     assert counts["train"] == 4
     assert "simulate" not in counts
 
@@ -59,7 +59,7 @@ def test_a_file_of_a_later_round_is_a_legal_request(tmp_path: Path):
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1)])
 def test_gpu_rules_ask_for_a_gpu_only_when_the_device_is_one(device: str, gpus: int, tmp_path: Path):
     target = "results/tiny/committee-42/round_0/model_0/model.pt"
-    run = snakemake(tmp_path, changed(TINY, device=device), "--dry-run", "--quiet", "host", "--", target)
+    run = snakemake(tmp_path, changed(TINY, device=device), "--dry-run", "--quiet", "host", targets=[target])
     asked = [line for line in run.stdout.splitlines() if "resources:" in line and "gpu=" in line]
     assert asked, run.stdout
     assert all(f"gpu={gpus}" in line for line in asked)

@@ -8,7 +8,7 @@ import ase.io
 import pandas as pd
 import torch
 from ase.io.trajectory import Trajectory
-from conftest import TINY, job_counts, snakemake
+from conftest import TINY, changed, job_counts, snakemake
 
 from ouroboros.frames import Frames
 from ouroboros.reference import read_database
@@ -112,7 +112,7 @@ def test_training_again_gives_the_same_metrics_and_no_label_is_computed_twice(fi
     shutil.rmtree(folder / "label")
     (folder / "labels.json").unlink()
     targets = [f"results/tiny/committee-42/round_0/{name}" for name in ("test/metrics.json", "labels.json")]
-    run = snakemake(tmp_path, TINY, *targets)
+    run = snakemake(tmp_path, TINY, targets=targets)
     assert run.returncode == 0, run.stdout
     assert (folder / "test/metrics.json").read_bytes() == metrics
     assert read(folder / "labels.json")["n_from_store"] == 6
@@ -121,6 +121,19 @@ def test_training_again_gives_the_same_metrics_and_no_label_is_computed_twice(fi
 
 def test_an_interrupted_round_resumes_with_what_is_missing(finished: Path, tmp_path: Path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
-    (tmp_path / "results/tiny/committee-42/round_1/explore/trajectory.h5").unlink()
+    folder = tmp_path / "results/tiny/committee-42/round_1"
+    shutil.rmtree(folder / "select")
+    (folder / "decision.json").unlink()
     counts = job_counts(snakemake(tmp_path, TINY, "--dry-run").stdout)
-    assert set(counts) == {"all", "explore", "select", "decide", "report", "compare"}
+    assert counts == {"all": 1, "select": 1, "decide": 1, "report": 1, "compare": 1}
+
+
+def test_until_converged_stops_at_the_first_round_that_meets_the_targets(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    easy = {"force_mae_meV_per_A": 1e6, "uncertain_fraction": 1.0, "survival_fraction": 0.0}
+    run = snakemake(tmp_path, changed(TINY, rounds__mode="until_converged", decision=easy))
+    assert run.returncode == 0, run.stdout
+    for arm in ARMS:
+        assert read(tmp_path / "results/tiny" / arm / "round_0/decision.json")["state"] == "converged"
+        assert (tmp_path / "results/tiny" / arm / "report/rounds_0/rounds.csv").is_file()
+    assert (tmp_path / "results/tiny/comparison/rounds_0-0/learning_curve.svg").is_file()

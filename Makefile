@@ -18,9 +18,8 @@ ARGS ?=
 # `make lock LOCK_ARGS="--upgrade-package torch"` moves one version; without it the lock keeps its versions.
 LOCK_ARGS ?=
 
-# The library without installing it; the tools of .venv for the rules' shell commands.
+# The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help env demo run report test lint config lock clean
 .DEFAULT_GOAL := help
@@ -35,13 +34,13 @@ env: .venv/.installed ## create .venv from requirements.lock (does nothing when 
 	@touch $@
 
 demo: env ## active learning of ethanol from nothing, the table of rounds and an HTML report
-	$(SNAKEMAKE) --configfile $(DEMO_CONFIG) $(ARGS)
+	$(SNAKEMAKE) --configfile $(DEMO_CONFIG)
 	@$(REPORTER) --configfile $(DEMO_CONFIG) --report $(DEMO_REPORT)
 	@echo
 	@$(ROUNDS) $(DEMO_RESULTS)
 	@echo "Report: $(DEMO_REPORT)"
 
-run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=-n]
+run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
 
 report: env ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]

@@ -26,4 +26,5 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        everything,
+        [results_of(arm) for arm in ARMS],
+        comparison,

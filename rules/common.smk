@@ -28,6 +28,7 @@ STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared ou
 # --- sizes -----------------------------------------------------------------------------------------------------
 STRATEGIES = config["rounds"]["strategies"]
 SEEDS = config["rounds"]["seeds"]
+START = "start"  # the arm of what all strategies of one seed have in common
 ARMS = [f"{strategy}-{seed}" for seed in SEEDS for strategy in STRATEGIES]
 LAST_ROUND = config["rounds"]["count"] - 1
 MEMBERS = range(config["committee"]["size"])
@@ -42,7 +43,7 @@ THREADS = config["threads"]
 
 
 wildcard_constraints:
-    arm="[a-z]+-[0-9]+",
+    arm="(committee|random|start)-[0-9]+",
     r="[0-9]+",
     m="[0-9]+",
     b="[0-9]+",
@@ -61,13 +62,13 @@ def batches(pattern):
 
 
 def computed_in(arm, r):
-    """The folder that holds the models, test, exploration and production run of an arm's round.
+    """The folder that holds the data, models, test, exploration and production run of an arm's round.
 
-    Strategies of one seed start from the same data with the same seeds, hence with the same committee: round 0 is
-    computed once, in the arm of the first strategy, and they part when they select.
+    Strategies of one seed start from the same data with the same seeds, hence with the same committee: this part of
+    round 0 is computed once, in the folder start-<seed>, and they part when they select.
     """
     if int(r) == 0:
-        arm = f"{STRATEGIES[0]}-{arm.rsplit('-', 1)[1]}"
+        arm = f"{START}-{arm.rsplit('-', 1)[1]}"
     return ROUND.format(arm=arm, r=r)
 
 
@@ -94,6 +95,11 @@ def rounds_up_to(name, folder):
     return files
 
 
+def labels_before(wildcards):
+    """The summaries of the labels that the arm's rounds up to {r} learned from."""
+    return [f"{round_folder(wildcards.arm, r)}/labels.json" for r in range(int(wildcards.r))]
+
+
 def round_folder(arm, r):
     return ROUND.format(arm=arm, r=r)
 
@@ -106,8 +112,12 @@ def dataset_input(wildcards):
     """Round 0 starts from the reference split; each later round grows the set of the one before it."""
     if wildcards.r == "0":
         return {"reference": f"{REFERENCE}/reference.db", "split": f"{REFERENCE}/split.npz"}
-    before = round_folder(wildcards.arm, round_before(wildcards))
-    return {"previous": f"{before}/dataset.npz", "labels": f"{before}/labels.extxyz"}
+    labels = round_folder(wildcards.arm, round_before(wildcards))
+    return {
+        "previous": f"{computed_in(wildcards.arm, round_before(wildcards))}/dataset.npz",
+        "labels": f"{labels}/labels.extxyz",
+        "checked": ancient(f"{labels}/labels_checked.json"),  # a changed limit judges again and changes no data
+    }
 
 
 def train_input(wildcards):
@@ -120,24 +130,31 @@ def train_input(wildcards):
 
 
 def decide_input(wildcards):
-    """What a round is judged by; the last round is not labelled, as nothing would be trained on its labels."""
-    folder, shared = ROUND.format(**wildcards), computed_in(wildcards.arm, wildcards.r)
-    files = {
+    """What a round is judged by: before it is labelled, so that no label is paid for once the arm has converged."""
+    shared = computed_in(wildcards.arm, wildcards.r)
+    return {
         "metrics": f"{shared}/test/metrics.json",
-        "dataset": f"{folder}/dataset.json",
+        "dataset": f"{shared}/dataset.json",
         "walkers": f"{shared}/explore/walkers.csv",
-        "selection": f"{folder}/select/selection.json",
+        "selection": f"{ROUND}/select/selection.json".format(**wildcards),
         "analysis": f"{shared}/analysis/analysis.json",
     }
-    if int(wildcards.r) < LAST_ROUND:
-        files["labels"] = f"{folder}/labels.json"
-    return files
 
 
 # --- params that depend on wildcards ---------------------------------------------------------------------------
 def without(section, *keys):
     """A section of the config less some keys, so that a rule sees only what it uses."""
     return {name: value for name, value in section.items() if name not in keys}
+
+
+def structure_file(wildcards):
+    """The user's structure file, where the molecule is one: an edited file makes the trajectories anew."""
+    molecule = config["reference"]["generate"]["molecule"]
+    return [molecule] if os.path.isfile(molecule) else []
+
+
+def validation_fraction(wildcards):
+    return config["labels"]["validation_fraction"] if wildcards.r != "0" else None
 
 
 def temperature_of(wildcards):
@@ -177,20 +194,26 @@ def final_round(arm):
         return LAST_ROUND
     for r in range(LAST_ROUND + 1):
         with checkpoints.decide.get(arm=arm, r=r).output.decision.open() as stream:
-            decision = json.load(stream)
-        if decision["state"] == "broken":
-            raise WorkflowError(f"Arm {arm} is broken in round {r}: {decision['reason']}.")
-        if decision["state"] != "continue":
-            return r
+            if json.load(stream)["state"] != "continue":
+                return r
     return LAST_ROUND
 
 
-def everything(wildcards):
-    """Reports and decisions of every arm, and the comparison of the arms."""
-    ends = {arm: final_round(arm) for arm in ARMS}
-    decisions = [f"{round_folder(arm, r)}/decision.json" for arm, end in ends.items() for r in range(end + 1)]
-    reports = [f"{HOME}/{arm}/report/rounds_{r}/rounds.csv" for arm, r in ends.items()]
-    return [*decisions, *reports, f"{HOME}/comparison/rounds_{'-'.join(str(r) for r in ends.values())}/learning_curve.svg"]
+def results_of(arm):
+    """An input function of its own for each arm, so that no arm waits for the decisions of another."""
+
+    def files(wildcards):
+        last = final_round(arm)
+        decisions = [f"{round_folder(arm, r)}/decision.json" for r in range(last + 1)]
+        return [*decisions, f"{HOME}/{arm}/report/rounds_{last}/rounds.csv"]
+
+    return files
+
+
+def comparison(wildcards):
+    """The learning curves of all arms; the folder's name tells the last round of each."""
+    ends = "-".join(str(final_round(arm)) for arm in ARMS)
+    return f"{HOME}/comparison/rounds_{ends}/learning_curve.svg"
 
 
 def compared_rounds(wildcards):

@@ -51,7 +51,23 @@ rule split:
     conda:
         "../envs/label.yaml"
     params:
-        settings=config["split"],
+        settings=without(config["split"], "leakage_rmsd_A"),
         seed=config["seed"],
     script:
         "../workflow_scripts/split.py"
+
+
+rule leakage:
+    input:
+        database=f"{REFERENCE}/reference.db",
+        split=f"{REFERENCE}/split.npz",
+    output:
+        summary=f"{REFERENCE}/leakage.json",
+    log:
+        f"{LOGS}/leakage.log",
+    conda:
+        "../envs/label.yaml"
+    params:
+        threshold_A=config["split"]["leakage_rmsd_A"],
+    script:
+        "../workflow_scripts/leakage.py"

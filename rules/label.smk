@@ -39,3 +39,19 @@ rule gather:
         "../envs/label.yaml"
     script:
         "../workflow_scripts/gather.py"
+
+
+rule check_labels:
+    """Stop the run where too many labels failed: training on what is left would hide a fault of the oracle."""
+    input:
+        summary=f"{ROUND}/labels.json",
+    output:
+        checked=f"{ROUND}/labels_checked.json",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/check_labels.log",
+    conda:
+        "../envs/label.yaml"
+    params:
+        max_failed_fraction=config["labels"]["max_failed_fraction"],
+    script:
+        "../workflow_scripts/check_labels.py"

@@ -12,7 +12,6 @@ checkpoint decide:
         "../envs/analysis.yaml"
     params:
         targets=config["decision"],
-        max_failed_fraction=config["labels"]["max_failed_fraction"],
         last_round=is_last_round,
     script:
         "../workflow_scripts/decide.py"
@@ -24,6 +23,8 @@ rule report:
         metrics=rounds_up_to("test/metrics.json", computed_in),
         reference=f"{REFERENCE}/reference.json",
         split=f"{REFERENCE}/split.json",
+        leakage=f"{REFERENCE}/leakage.json",
+        labels=labels_before,
     output:
         table=report(
             f"{HOME}/{{arm}}/report/rounds_{{r}}/rounds.csv",

@@ -5,7 +5,7 @@ rule select:
     input:
         models=computed_models,
         trajectory=computed("explore/trajectory.h5"),
-        dataset=f"{ROUND}/dataset.npz",
+        dataset=computed("dataset.npz"),
     output:
         candidates=f"{ROUND}/select/candidates.extxyz",
         fates=f"{ROUND}/select/selection.csv",
@@ -21,6 +21,8 @@ rule select:
         f"{LOGS}/{{arm}}/round_{{r}}/select.log",
     benchmark:
         f"{TIMES}/{{arm}}/round_{{r}}/select.tsv"
+    wildcard_constraints:
+        arm="(committee|random)-[0-9]+",
     conda:
         "../envs/mlip.yaml"
     threads: THREADS

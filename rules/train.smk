@@ -12,7 +12,7 @@ rule dataset:
     conda:
         "../envs/label.yaml"
     params:
-        validation_fraction=config["labels"]["validation_fraction"],
+        validation_fraction=validation_fraction,
         seed=seed_for("dataset"),
     script:
         "../workflow_scripts/dataset.py"

@@ -1,6 +1,5 @@
 """Rule analyse: what the production run shows."""
 
-import json
 from pathlib import Path
 
 from ouroboros.job import start
@@ -10,11 +9,12 @@ with start(snakemake) as job:
 
     from ouroboros.analysis.figures import draw
     from ouroboros.analysis.trajectory import analyse
+    from ouroboros.records import write_json
     from ouroboros.reference import read_database
 
     thermo, summary, target = snakemake.input.thermo, Path(snakemake.output.summary), snakemake.params.temperature_K
     reference = read_database(snakemake.input.reference)
-    apart = np.abs(reference.columns["temperature_K"] - target)  # compare with the reference at this temperature
+    apart = np.abs(reference.columns["temperature_K"] - target)  # compare with the temperature nearest to it
     analysis = analyse(
         snakemake.input.trajectory,
         thermo,
@@ -22,5 +22,6 @@ with start(snakemake) as job:
         target_temperature_K=target,
         **snakemake.params.settings,
     )
-    summary.write_text(json.dumps(analysis, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    analysis["distances"]["reference_temperature_K"] = float(reference.columns["temperature_K"][apart.argmin()])
+    write_json(summary, analysis)
     draw(analysis, thermo, summary.parent)

@@ -1,8 +1,5 @@
 """Rule curate: drop unusable reference frames, with counts, and write SchNetPack's database."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -10,6 +7,7 @@ with start(snakemake) as job:
     from ouroboros.frames import Frames
     from ouroboros.labelling import read_labels
     from ouroboros.oracles.xtb import CITATIONS
+    from ouroboros.records import write_json
     from ouroboros.reference import curate, write_database
 
     raw = Frames.from_atoms([atoms for path in snakemake.input.raw for atoms in read_labels(path)])
@@ -26,7 +24,5 @@ with start(snakemake) as job:
         **counts,
     }
     write_database(snakemake.output.database, kept, summary)
-    Path(snakemake.output.summary).write_text(
-        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    write_json(snakemake.output.summary, summary)
     job.say(f"reference: {counts['kept']} of {counts['frames_in']} frames kept, {summary['level_of_theory']}")

@@ -1,8 +1,5 @@
 """Rule dataset: what the round trains and validates on."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -11,6 +8,7 @@ with start(snakemake) as job:
     from ouroboros.datasets import describe, grow, load_split, start_set
     from ouroboros.frames import Frames
     from ouroboros.labelling import read_labels
+    from ouroboros.records import write_json
     from ouroboros.reference import read_database
 
     files, params = snakemake.input, snakemake.params
@@ -21,4 +19,4 @@ with start(snakemake) as job:
         rng = np.random.default_rng(params.seed)
         dataset = grow(previous, labels, int(snakemake.wildcards.r), params.validation_fraction, rng)
     dataset.save(snakemake.output.dataset)
-    Path(snakemake.output.summary).write_text(json.dumps(describe(dataset), indent=2) + "\n", encoding="utf-8")
+    write_json(snakemake.output.summary, describe(dataset))

@@ -1,8 +1,5 @@
 """Rule explore: many thermostatted walkers driven by the committee, each watched at every step."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -12,12 +9,13 @@ with start(snakemake) as job:
     from ouroboros.datasets import TRAIN
     from ouroboros.dynamics import Limits, run_walkers
     from ouroboros.frames import Frames
+    from ouroboros.records import read_json
     from ouroboros.trajectories import walker_table, write_exploration
 
     settings, rng = snakemake.params.settings, np.random.default_rng(snakemake.params.seed)
     dataset = Frames.load(snakemake.input.dataset)
     trained = np.flatnonzero(dataset.columns["subset"] == TRAIN)
-    calibration = json.loads(Path(snakemake.input.calibration).read_text(encoding="utf-8"))
+    calibration = read_json(snakemake.input.calibration)
     steps = round(settings["length_ps"] * 1000 / settings["timestep_fs"])
     walks = run_walkers(
         dataset.take(rng.choice(trained, settings["walkers"])).to_atoms(),

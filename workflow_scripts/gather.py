@@ -3,14 +3,15 @@
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros.labelling import gather, read_failures, read_labels, write_failures, write_labels, write_summary
+    from ouroboros.labelling import gather, read_failures, read_labels, write_failures, write_labels
+    from ouroboros.records import write_json
 
     files, output, where = snakemake.input, snakemake.output, snakemake.wildcards
     batches = zip(map(read_labels, files.labels), map(read_failures, files.failures), strict=True)
     labels, failures, summary = gather(batches)
     write_labels(output.labels, labels)
     write_failures(output.failures, failures)
-    write_summary(output.summary, summary)
+    write_json(output.summary, summary)
     job.say(
         f"{where.arm} round {where.r}: {summary['n_labelled']} labels, {summary['n_failed']} failed, "
         f"{summary['n_from_store']} from the store, {summary['oracle_seconds']:.1f} s of {summary['level_of_theory']}"

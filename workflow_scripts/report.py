@@ -6,11 +6,12 @@ from ouroboros.job import start
 
 with start(snakemake) as job:
     from ouroboros import plots
-    from ouroboros.rounds import model_card, read_json, round_table
+    from ouroboros.records import read_json
+    from ouroboros.rounds import model_card, round_table
 
     files, output, params = snakemake.input, snakemake.output, snakemake.params
     decisions, metrics = [read_json(path) for path in files.decisions], [read_json(path) for path in files.metrics]
-    table = round_table(decisions)
+    table = round_table(decisions, [read_json(path) for path in files.labels])
     table.to_csv(output.table, index=False)
     plots.by_temperature(metrics, output.temperatures)
     card = model_card(
@@ -19,6 +20,7 @@ with start(snakemake) as job:
         params.committee_size,
         read_json(files.reference),
         read_json(files.split),
+        read_json(files.leakage),
         table,
         metrics[-1],
     )

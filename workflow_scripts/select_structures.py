@@ -1,8 +1,5 @@
 """Rule select: the explored structures that are worth a label (a script select.py would hide Python's own module)."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -12,6 +9,7 @@ with start(snakemake) as job:
     from ouroboros.committee import Committee
     from ouroboros.frames import Frames
     from ouroboros.labelling import write_labels
+    from ouroboros.records import write_json
     from ouroboros.selection import select
     from ouroboros.trajectories import read_exploration
 
@@ -28,5 +26,5 @@ with start(snakemake) as job:
     names = [f"{where.arm}_r{where.r}_{i}" for i in range(len(candidates))]
     write_labels(output.candidates, candidates.with_columns(candidate=names).to_atoms())
     selection.fates.to_csv(output.fates, index=False)
-    Path(output.summary).write_text(json.dumps(selection.counts, indent=2) + "\n", encoding="utf-8")
+    write_json(output.summary, selection.counts)
     plots.exploration(selection.fates, params.settings["low_eV_per_A"], params.timestep_fs, output.uncertainty)

@@ -1,8 +1,5 @@
 """Rule test: predict the frozen test set with the committee and measure the errors."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -12,6 +9,7 @@ with start(snakemake) as job:
     from ouroboros.committee import Committee
     from ouroboros.datasets import VALIDATION, load_split
     from ouroboros.frames import Frames
+    from ouroboros.records import write_json
     from ouroboros.reference import read_database
 
     output = snakemake.output
@@ -25,8 +23,8 @@ with start(snakemake) as job:
     metrics = accuracy.measure(prediction, frames)
     metrics["uncertainty"] = uncertainty.quality(prediction, frames, factor)
     calibration = {"factor": factor, "from": f"{len(validation)} validation frames"}
-    Path(output.metrics).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    Path(output.calibration).write_text(json.dumps(calibration, indent=2) + "\n", encoding="utf-8")
+    write_json(output.metrics, metrics)
+    write_json(output.calibration, calibration)
     np.savez(
         output.predictions,
         energy_eV=frames.energy,

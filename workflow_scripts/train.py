@@ -1,14 +1,12 @@
 """Rule train: one committee member."""
 
-import json
-from pathlib import Path
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
     from ouroboros import plots
     from ouroboros.frames import Frames
     from ouroboros.models import save_model
+    from ouroboros.records import write_json
     from ouroboros.training import train_member
 
     params, output = snakemake.params, snakemake.output
@@ -22,7 +20,7 @@ with start(snakemake) as job:
         tensorboard=params.tensorboard,
     )
     fit.history.to_csv(output.metrics, index=False)
-    Path(output.summary).write_text(json.dumps(fit.summary, indent=2) + "\n", encoding="utf-8")
+    write_json(output.summary, fit.summary)
     plots.curves(fit.history, fit.summary["best_epoch"], output.curves)
     save_model(output.model, fit.model, params.model, fit.energy_offsets)
     where = snakemake.wildcards

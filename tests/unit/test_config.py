@@ -41,7 +41,21 @@ def test_the_result_is_plain_values_that_survive_json():
         ({"exploration": {"temperatures_K": [300, -5]}}, ["exploration.temperatures_K.1", "-5", "greater than 0", "K"]),
         ({"exploration": {"temperatures_K": [9000]}}, ["exploration.temperatures_K.0", "9000", "5000"]),
         ({"simulation": {"timestep_fs": 50}}, ["simulation.timestep_fs", "50", "less than or equal to 5", "fs"]),
-        ({"training": None}, ["training", "None"]),
+        ({"training": None}, ["'training' is a section", "None", "defaults"]),
+        ({"training": [1]}, ["'training' is a section", "[1]"]),
+        ([1], ["set of sections", "[1]"]),
+        ({"threads": True}, ["threads", "True", "integer"]),
+        ({"committee": {"size": "3"}}, ["committee.size", "'3'", "integer"]),
+        ({"labels": {"force_cap_eV_per_A": float("inf")}}, ["labels.force_cap_eV_per_A", "inf", "finite"]),
+        ({"training": {"epochs": 15}}, ["training.epochs", "15", "multiple", "validate_every_epochs"]),
+        ({"exploration": {"walkers": 1, "temperatures_K": [1, 2]}}, ["exploration.temperatures_K", "2", "walkers"]),
+        ({"reference": {"generate": {"temperatures_K": [300, 300]}}}, ["temperatures_K", "each may stand there once"]),
+        ({"reference": {"generate": {"molecule": "O2"}}}, ["oracle.multiplicity", "2 unpaired", "3"]),
+        ({"reference": {"generate": {"molecule": "H"}}}, ["molecule", "single atom", "at least 2"]),
+        (
+            {"reference": {"generate": {"molecule": "water"}}, "oracle": {"charge": 12}},
+            ["oracle.charge", "10 electrons"],
+        ),
         ({"committee": {"size": 1}}, ["committee.size", "1", "at least 2", "random"]),
         ({"split": {"train": 5000}}, ["split.train", "5000", "100 frames"]),
         ({"split": {"validation": 400}}, ["split.validation", "400", "100 frames"]),
@@ -69,6 +83,7 @@ def test_a_bad_config_is_one_sentence_that_names_key_value_and_what_is_allowed(c
     sentence = str(caught.value)
     for word in words:
         assert word in sentence
+    assert "Traceback" not in sentence
     assert "\n" not in sentence
 
 

@@ -49,6 +49,15 @@ def test_nothing_that_was_validated_on_is_ever_trained_on(frames, start):
     assert len(held_back) == 2 + 3 * 2
 
 
+def test_whole_walkers_are_held_back(frames, start):
+    walker = np.repeat([0, 1, 2, 3], [3, 1, 4, 2])
+    labels = frames.take(np.arange(9, 19)).with_columns(walker=walker)
+    for seed in range(5):
+        subset = grow(start, labels, 1, 0.35, np.random.default_rng(seed)).columns["subset"][5:]
+        assert 0 < (subset == "validation").sum() <= 3
+        assert all(len(set(subset[walker == w])) == 1 for w in range(4))
+
+
 def test_which_labels_are_held_back_is_random_and_reproducible(frames, start):
     labels = frames.take(np.arange(9, 39))
 

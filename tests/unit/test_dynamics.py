@@ -12,10 +12,11 @@ from schnetpack import properties
 
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.committee import Committee
-from ouroboros.dynamics import Limits, degrees_of_freedom, initial_momenta, run_walkers
+from ouroboros.dynamics import Limits, run_walkers
 from ouroboros.frames import Frames
 from ouroboros.models import build_model
 from ouroboros.torchsim_model import CommitteeModel
+from ouroboros.velocities import degrees_of_freedom, initial_momenta
 from ouroboros.walk import REACHED_END
 
 # ASE divides by a moment of inertia of zero, and drops the result, where a molecule is linear.

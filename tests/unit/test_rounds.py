@@ -17,8 +17,9 @@ TARGETS = {
     "force_mae_meV_per_A": 43.0,
     "uncertain_fraction": 0.05,
     "survival_fraction": 0.95,
-    "max_failed_fraction": 0.5,
 }
+
+LABELS = {"n_labelled": 57, "n_failed": 3}
 
 
 def write(path, content):
@@ -36,7 +37,11 @@ def files(tmp_path):
     return {
         "metrics": write(
             tmp_path / "metrics.json",
-            {"committee": errors, "uncertainty": {"spearman": 0.5}, "by_temperature_K": {"300": errors}},
+            {
+                "committee": errors,
+                "uncertainty": {"spearman": 0.5, "error_over_uncertainty_rms": 1.25},
+                "by_temperature_K": {"300": errors},
+            },
         ),
         "dataset": write(tmp_path / "dataset.json", {"train": 60, "validation": 12}),
         "walkers": str(walkers),
@@ -47,18 +52,16 @@ def files(tmp_path):
         "analysis": write(
             tmp_path / "analysis.json", {"verdicts": {"drift": {"passed": True}, "bonds": {"passed": False}}}
         ),
-        "labels": write(tmp_path / "labels.json", {"n_labelled": 57, "n_failed": 3, "failed_fraction": 0.05}),
     }
 
 
 @pytest.fixture
 def decisions(files):
-    """Decision files of two rounds: the second was not labelled."""
-    without = {**files, "labels": None}
+    """Decision files of two rounds."""
     rounds = []
-    for paths in (files, without):
-        figures = figures_of_round(**paths)
-        verdict = decide(figures, TARGETS, last_round=paths is without)
+    for last_round in (False, True):
+        figures = figures_of_round(**files)
+        verdict = decide(figures, TARGETS, last_round=last_round)
         rounds.append({"state": verdict.state, "reason": verdict.reason, "figures": figures, "targets": TARGETS})
     return rounds
 
@@ -78,6 +81,7 @@ def test_figures_come_from_the_files_of_the_round(files):
         "energy_mae_meV": 21.0,
         "force_mae_meV_per_A": 52.25,
         "uncertainty_spearman": 0.5,
+        "error_over_uncertainty_rms": 1.25,
         "frames_explored": 800,
         "candidates": 200,
         "uncertain_fraction": 0.25,
@@ -85,16 +89,8 @@ def test_figures_come_from_the_files_of_the_round(files):
         "walkers": 4,
         "walkers_survived": 3,
         "survival_fraction": 0.75,
-        "labelled": 57,
-        "failed": 3,
-        "failed_fraction": 0.05,
         "checks_failed": ["bonds"],
     }
-
-
-def test_a_round_without_labels_has_none_failed(files):
-    figures = figures_of_round(**{**files, "labels": None})
-    assert (figures["labelled"], figures["failed"], figures["failed_fraction"]) == (0, 0, 0.0)
 
 
 def test_figures_lead_to_a_decision_in_plain_json(decisions):
@@ -103,13 +99,15 @@ def test_figures_lead_to_a_decision_in_plain_json(decisions):
 
 
 def test_round_table_has_a_row_a_round(decisions):
-    table = round_table(decisions)
+    table = round_table(decisions, [LABELS])
     assert table["round"].tolist() == [0, 1]
     assert table["labels"].tolist() == [72, 72]
     assert table["checks_failed"].tolist() == ["bonds", "bonds"]
+    assert table["labelled"].tolist() == [57, 0]
+    assert table["failed"].tolist() == [3, 0]
     assert table["state"].tolist() == ["continue", "budget_spent"]
     decisions[0]["figures"]["checks_failed"] = []
-    assert round_table(decisions)["checks_failed"][0] == "none"
+    assert round_table(decisions, [LABELS])["checks_failed"][0] == "none"
 
 
 def test_model_card_says_what_the_reader_needs(decisions, files):
@@ -118,11 +116,20 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         {"representation": "painn", "n_atom_basis": 64, "n_interactions": 3, "cutoff_A": 5.0},
         3,
         {"level_of_theory": "GFN2-xTB", "molecule": "ethanol", "licence": "CC0", "citation": "Somebody 2020"},
-        {"test": 240, "leakage": {"smallest_rmsd_A": 0.1234}},
-        round_table(decisions),
+        {"test": 240},
+        {"smallest_rmsd_A": 0.1234},
+        round_table(decisions, [LABELS]),
         json.loads(Path(files["metrics"]).read_text()),
     )
-    for words in ("ethanol: potential of round 1", "3 × painn", "GFN2-xTB", "72 labels", "240 frames", "0.123 Å"):
+    for words in (
+        "ethanol: potential of round 1",
+        "3 × painn",
+        "GFN2-xTB",
+        "72 labels",
+        "240 frames",
+        "0.123 Å",
+        "1.25",
+    ):
         assert words in card
     for words in (
         "force MAE 52.2 meV/Å",
@@ -140,6 +147,7 @@ def test_terminal_shows_every_arm_and_round_in_order(decisions, tmp_path):
     for arm in ("random-42", "committee-42"):
         for number in (0, 2, 10):
             write(results / arm / f"round_{number}" / "decision.json", decisions[0])
+    write(results / "committee-42" / "round_0" / "labels.json", LABELS)
     (results / "committee-42" / "round_11").mkdir()  # still running
     answer = command(results)
     assert answer.returncode == 0, answer.stderr
@@ -149,6 +157,7 @@ def test_terminal_shows_every_arm_and_round_in_order(decisions, tmp_path):
         [arm, number] for arm in ("committee-42", "random-42") for number in ("0", "2", "10")
     ]
     assert rows[0].split() == ["committee-42", "0", "72", "21.0", "52.2", "200", "3/4", "3", "continue"]
+    assert rows[1].split()[7] == "-"  # not labelled
 
 
 def test_a_broken_round_is_exit_code_1(decisions, tmp_path):
@@ -176,7 +185,7 @@ def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
 
 
 def test_table_is_readable_by_pandas(decisions, tmp_path):
-    round_table(decisions).to_csv(tmp_path / "rounds.csv", index=False)
+    round_table(decisions, [LABELS]).to_csv(tmp_path / "rounds.csv", index=False)
     stored = pd.read_csv(tmp_path / "rounds.csv")
     assert stored["force_mae_meV_per_A"].tolist() == [52.25, 52.25]
     assert stored["reason"].tolist() == [decision["reason"] for decision in decisions]

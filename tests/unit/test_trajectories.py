@@ -20,7 +20,7 @@ def a_walk(number, n_frames, n_atoms=3, **more):
         300.0 + number,
         3 * n_atoms,
         -100.0,
-        step=[10 * i for i in range(n_frames)],
+        step=[10 * (i + 1) for i in range(n_frames)],
         potential_eV=rng.normal(size=n_frames).tolist(),
         kinetic_eV=rng.random(n_frames).tolist(),
         temperature_K=(300 * rng.random(n_frames)).tolist(),
@@ -53,6 +53,15 @@ def test_exploration_comes_back_frame_by_frame(walks, tmp_path):
     np.testing.assert_array_equal(frames.columns["max_force"], walks[0].max_force + walks[2].max_force)
     assert frames.numbers[-4:].tolist() == [8, 1, 1, 6]
     assert np.isnan(frames.energy).all()
+
+
+def test_the_frame_that_a_walker_starts_from_is_not_explored(committee, water, tmp_path):
+    """It is a training frame: to label it again would waste a label and leak into validation."""
+    dynamics = {"temperatures_K": [300.0], "timestep_fs": 0.25, "steps": 4, "stride": 2}
+    walks = run_walkers(water.take([0]).to_atoms(), committee, **dynamics, rng=np.random.default_rng(0))
+    assert walks[0].step == [0, 2, 4]
+    write_exploration(tmp_path / "trajectory.h5", walks, 0.25)
+    assert read_exploration(tmp_path / "trajectory.h5").columns["step"].tolist() == [2, 4]
 
 
 def test_cells_come_back(tmp_path):

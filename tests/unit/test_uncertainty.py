@@ -89,11 +89,11 @@ def test_a_trained_committee_is_more_uncertain_where_it_is_more_wrong(committee,
     assert quality(prediction, validation, factor)["spearman"] > 0.2
 
 
-def test_a_committee_of_one_cannot_be_calibrated():
+def test_a_committee_of_one_has_no_uncertainty():
     prediction, frames = synthetic(1.0, n_atoms=10)
     alone = Prediction(prediction.member_energy[:1], prediction.member_forces[:1], prediction.n_atoms)
-    with pytest.raises(ValueError, match="cannot be calibrated"):
-        calibrate(alone, frames)
+    assert calibrate(alone, frames) == 1.0
+    assert set(quality(alone, frames, 1.0).values()) == {None}
 
 
 @pytest.mark.parametrize("where", ["prediction", "label"])

@@ -46,7 +46,7 @@ class Prediction:
     def force_std(self) -> np.ndarray:
         """(n_atoms_total,) length of the members' force deviation on each atom (ddof 1), eV/Å.
 
-        The square root of the variances summed over x, y and z: the deviation by which DP-GEN (Zhang 2020) scores.
+        The square root of the variances summed over x, y and z; DP-GEN (Zhang 2020) scores by the same with ddof 0.
         """
         return np.sqrt((spread(self.member_forces) ** 2).sum(axis=-1))
 
@@ -64,7 +64,7 @@ def spread(values: np.ndarray) -> np.ndarray:
 
 
 class Committee:
-    """SchNetPack potentials of one architecture, evaluated together."""
+    """SchNetPack potentials with one cutoff, each evaluated on the same batches."""
 
     def __init__(
         self, members: Sequence[NeuralNetworkPotential], energy_offsets: np.ndarray, cutoff: float, device: str = "cpu"

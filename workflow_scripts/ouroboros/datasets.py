@@ -26,13 +26,24 @@ def start_set(reference: Frames, split: dict[str, np.ndarray]) -> Frames:
 def grow(previous: Frames, labels: Frames, round_: int, validation_fraction: float, rng: np.random.Generator) -> Frames:
     """The previous round's set and its new labels, a share of which goes to the validation set.
 
-    Earlier frames keep their subset, so that nothing that was validated on is ever trained on.
+    Whole walkers are held back, as neighbouring frames of one walker are nearly alike. Earlier frames keep their
+    subset, so that nothing that was validated on is ever trained on.
+
+    Args:
+        previous: the set of the round before.
+        labels: new labels; the column `walker` tells them apart (without it, each counts as a walker of its own).
+        round_: number of the round that trains on the result.
+        validation_fraction: the largest share of the new labels that is held back.
+        rng: draws the walkers.
     """
     if not len(labels):
         return previous
     subset = np.full(len(labels), TRAIN, dtype=f"<U{len(VALIDATION)}")
-    held_back = rng.permutation(len(labels))[: round(validation_fraction * len(labels))]
-    subset[held_back] = VALIDATION
+    walkers = labels.columns.get("walker", np.arange(len(labels)))
+    for walker in rng.permutation(np.unique(walkers)):
+        its_frames = walkers == walker
+        if (subset == VALIDATION).sum() + its_frames.sum() <= validation_fraction * len(labels):
+            subset[its_frames] = VALIDATION
     columns = {"subset": subset, "round": np.full(len(labels), round_)}
     return Frames.concatenate([previous, Frames(**{**labels.__dict__, "columns": columns})])
 

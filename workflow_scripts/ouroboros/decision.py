@@ -14,16 +14,16 @@ class Verdict:
     reason: str
 
 
-def decide(figures: dict[str, float], targets: dict[str, float], *, last_round: bool) -> Verdict:
+def decide(figures: dict[str, Any], targets: dict[str, float], *, last_round: bool) -> Verdict:
     """Weigh one round.
 
     Args:
         figures: `force_mae_meV_per_A`, `uncertain_fraction`, `survival_fraction`, `frames_explored`,
-            `failed_fraction` of the labels (absent when nothing was labelled).
-        targets: the `decision` section of the config and `max_failed_fraction`.
+            `checks_failed`, the names of the checks that the production run did not pass.
+        targets: the `decision` section of the config.
         last_round: the budget of rounds ends here.
     """
-    broken = _broken(figures, targets)
+    broken = _broken(figures)
     if broken:
         return Verdict(BROKEN, broken)
     mae, uncertain, survival = (
@@ -36,25 +36,21 @@ def decide(figures: dict[str, float], targets: dict[str, float], *, last_round: 
         missed.append(f"{uncertain:.0%} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
     if not survival >= targets["survival_fraction"]:
         missed.append(f"{survival:.0%} of the walkers survived, under {targets['survival_fraction']:.0%}")
+    if figures["checks_failed"]:
+        missed.append(f"the production run failed the check of {', '.join(figures['checks_failed'])}")
     if not missed:
-        return Verdict(CONVERGED, "force error, share of uncertain frames and survival meet their targets")
+        return Verdict(CONVERGED, "force error, uncertain frames, survival and production run meet their targets")
     if last_round:
         return Verdict(BUDGET_SPENT, "all rounds done; " + "; ".join(missed))
     return Verdict(CONTINUE, "; ".join(missed))
 
 
-def _broken(figures: dict[str, Any], targets: dict[str, float]) -> str:
+def _broken(figures: dict[str, Any]) -> str:
     if figures["frames_explored"] == 0:
         return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
     if figures["uncertain_fraction"] is None:
         return "no explored frame is physical; look at select/selection.csv"
-    nan = [name for name, value in figures.items() if value != value]
+    nan = [name for name, value in figures.items() if value != value]  # NaN alone differs from itself
     if nan:
         return f"{', '.join(nan)} is NaN; look at the test and exploration of this round"
-    failed = figures.get("failed_fraction", 0.0)
-    if failed > targets["max_failed_fraction"]:
-        return (
-            f"{failed:.0%} of the labels failed, over labels.max_failed_fraction "
-            f"({targets['max_failed_fraction']:.0%}); look at label_failures.csv"
-        )
     return ""

@@ -7,14 +7,12 @@ import numpy as np
 import torch
 import torch_sim as ts
 from ase import Atoms, units
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 from torch_sim.integrators import nve_init, nve_step, nvt_langevin_init, nvt_langevin_step
 
 from .committee import Committee
 from .torchsim_model import CommitteeModel
+from .velocities import degrees_of_freedom, initial_momenta
 from .walk import Walk
-
-LINEAR = 1e-4  # a moment of inertia below this share of the largest one is none: the molecule is linear
 
 
 @dataclass(frozen=True)
@@ -32,35 +30,6 @@ class Limits:
     calibration: float = 1.0
     closest_contact: float = 0.0
     max_temperature_factor: float = float("inf")
-
-
-def initial_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> np.ndarray:
-    """Maxwell-Boltzmann momenta without centre-of-mass motion and, for an isolated molecule, without rotation.
-
-    The kinetic energy left is on average kT/2 for each of `degrees_of_freedom`.
-
-    Returns:
-        (n_atoms, 3) in ASE's units.
-    """
-    atoms = atoms.copy()
-    thermalize_momenta(atoms, temperature_K=temperature_K, rng=rng)
-    Stationary(atoms, preserve_temperature=False)
-    if len(atoms) > 1 and not atoms.pbc.any():
-        ZeroRotation(atoms, preserve_temperature=False)
-    return atoms.get_momenta()
-
-
-def degrees_of_freedom(atoms: Atoms) -> int:
-    """Kinetic degrees of freedom once overall translation and, for an isolated molecule, rotation is taken out.
-
-    A linear molecule has two rotations. A single atom has none left and is at rest; 1 keeps its temperature zero.
-    """
-    if len(atoms) == 1:
-        return 1
-    if atoms.pbc.any():
-        return 3 * len(atoms) - 3
-    moments = atoms.get_moments_of_inertia()
-    return 3 * len(atoms) - 3 - int((moments > LINEAR * moments.max()).sum())
 
 
 def run_walkers(

@@ -38,6 +38,13 @@ def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float
             plt.close(drawing)
 
 
+def sentence(path: str | Path, reason: str) -> None:
+    """A figure that only says why there is none, so that the set of files is the same for every run."""
+    with figure(path, height=1.6) as axes:
+        axes.axis("off")
+        axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True, transform=axes.transAxes)
+
+
 def plain_log(axis: Axis) -> None:
     """Write the ticks of a logarithmic axis as plain numbers (0.2, not 2 × 10⁻¹), at 1, 2 and 5 of each decade."""
     axis.set_minor_locator(LogLocator(subs=(2, 5)))

@@ -127,6 +127,25 @@ def gather(
     return good, failures, summary
 
 
+def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, where: str) -> None:
+    """Stop a run whose oracle fails too often.
+
+    Args:
+        summary: of `gather`.
+        max_failed_fraction: the largest share of failures that is still accepted.
+        where: the summary's file, for the message.
+
+    Raises:
+        ValueError: more labels failed, or not one is left.
+    """
+    failed, asked = summary["n_failed"], summary["n_requested"]
+    if summary["failed_fraction"] > max_failed_fraction or (asked and not summary["n_labelled"]):
+        raise ValueError(
+            f"{failed} of {asked} labels failed ({summary['failed_by_reason']}), labels.max_failed_fraction is "
+            f"{max_failed_fraction:g}; look at label_failures.csv beside {where}, mend the oracle, and run again"
+        )
+
+
 def write_labels(path: str | Path, images: Sequence[Atoms]) -> None:
     """Write structures, `info` and labels as extended XYZ that reads back bit for bit; no frames, an empty file.
 
@@ -161,11 +180,6 @@ def read_failures(path: str | Path) -> list[dict[str, Any]]:
     """Read what `write_failures` wrote; `candidate` comes back as text."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         return [{**row, "seconds": float(row["seconds"])} for row in csv.DictReader(file)]
-
-
-def write_summary(path: str | Path, summary: dict[str, Any]) -> None:
-    """Write the summary of `gather` as JSON."""
-    Path(path).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _extxyz(atoms: Atoms) -> str:

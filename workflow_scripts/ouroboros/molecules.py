@@ -1,4 +1,4 @@
-"""Molecules by name or file. ASE is imported only when one is asked for, so that the config check stays quick."""
+"""Molecules by name or file, without any quantum-chemistry code: the check of the config uses this."""
 
 from difflib import get_close_matches
 from pathlib import Path

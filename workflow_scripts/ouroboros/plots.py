@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .figure import COLOURS, figure, plain_log
+from .figure import COLOURS, figure, plain_log, sentence
 from .units import CHEMICAL_ACCURACY_MEV
 
 GREY = "#888888"
@@ -51,8 +51,11 @@ def _note(axes: Axes, text: str) -> None:
     axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=9)
 
 
-def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, float], path: str | Path) -> None:
-    """Force error of each test atom against its calibrated uncertainty, with the running rms error."""
+def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], path: str | Path) -> None:
+    """Force error of each test atom against its calibrated uncertainty, with the rms error of groups of atoms."""
+    if not sigma.any():
+        sentence(path, "A committee of one member has no spread to tell its uncertainty by.")
+        return
     with figure(path, width=4.6, height=4.0) as axes:
         axes.loglog(sigma, error, ".", markersize=2.5, alpha=0.35, color=GREY, rasterized=True, label="atoms")
         bins = np.array_split(np.argsort(sigma), 12)
@@ -69,6 +72,9 @@ def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, float],
 
 def exploration(fates: pd.DataFrame, low: float, timestep_fs: float, path: str | Path) -> None:
     """Uncertainty of every explored frame along its walker's time, the chosen ones marked."""
+    if fates.empty:
+        sentence(path, "No walker kept a frame: explore/walkers.csv says what stopped them.")
+        return
     with figure(path, width=6.0) as axes:
         for _, walk in fates.groupby("walker"):
             axes.semilogy(walk["step"] * timestep_fs / 1000, walk["uncertainty"], color=GREY, linewidth=0.6, alpha=0.6)
@@ -82,7 +88,7 @@ def exploration(fates: pd.DataFrame, low: float, timestep_fs: float, path: str |
 
 
 def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:
-    """Test force error against labels paid for, one line an arm.
+    """Test errors against labels, one line an arm.
 
     Args:
         tables: round table of each arm, columns `labels` and `force_mae_meV_per_A`.
@@ -95,8 +101,8 @@ def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:
             energy.plot(table["labels"], table["energy_mae_meV"], **style)
         forces.axhline(CHEMICAL_ACCURACY_MEV, color=GREY, linestyle=":", label="1 kcal/mol/Å")
         energy.axhline(CHEMICAL_ACCURACY_MEV, color=GREY, linestyle=":", label="1 kcal/mol")
-        forces.set(xlabel="labels paid for", ylabel="force MAE on the test set (meV/Å)", ylim=(0, None))
-        energy.set(xlabel="labels paid for", ylabel="energy MAE on the test set (meV)", ylim=(0, None))
+        forces.set(xlabel="labels", ylabel="force MAE on the test set (meV/Å)", ylim=(0, None))
+        energy.set(xlabel="labels", ylabel="energy MAE on the test set (meV)", ylim=(0, None))
         forces.legend()
         energy.legend()
 

@@ -1,6 +1,5 @@
 """The rounds of a run in one table: in the report, and on the terminal (`python -m ouroboros.rounds results/NAME`)."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .decision import BROKEN
+from .records import read_json
 
 TERMINAL = {
     "arm": "arm",
@@ -22,27 +22,24 @@ TERMINAL = {
 }
 
 
-def figures_of_round(
-    metrics: str, dataset: str, walkers: str, selection: str, analysis: str, labels: str | None = None
-) -> dict[str, Any]:
+def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, analysis: str) -> dict[str, Any]:
     """What a round is judged by, read from its files.
 
     Args:
         metrics: test/metrics.json.
-        dataset: dataset.json; its frames are the labels paid for so far.
+        dataset: dataset.json; its frames are the labels so far.
         walkers: explore/walkers.csv.
         selection: select/selection.json.
         analysis: analysis/analysis.json.
-        labels: labels.json; None where the round was not labelled.
     """
     errors, quality = (read_json(metrics)[name] for name in ("committee", "uncertainty"))
     counts, chosen, table = read_json(dataset), read_json(selection), pd.read_csv(walkers)
-    label = read_json(labels) if labels else {}
     return {
         "labels": counts["train"] + counts["validation"],
         "energy_mae_meV": errors["energy_mae_meV"],
         "force_mae_meV_per_A": errors["force_mae_meV_per_A"],
         "uncertainty_spearman": quality["spearman"],
+        "error_over_uncertainty_rms": quality["error_over_uncertainty_rms"],
         "frames_explored": chosen["explored"],
         "candidates": chosen["uncertain"],
         "uncertain_fraction": chosen["uncertain_fraction"],
@@ -50,19 +47,23 @@ def figures_of_round(
         "walkers": len(table),
         "walkers_survived": int(table["survived"].sum()),
         "survival_fraction": float(table["survived"].mean()),
-        "labelled": label.get("n_labelled", 0),
-        "failed": label.get("n_failed", 0),
-        "failed_fraction": label.get("failed_fraction", 0.0),
         "checks_failed": [name for name, check in read_json(analysis)["verdicts"].items() if not check["passed"]],
     }
 
 
-def round_table(decisions: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a round: the figures, the decision and its reason."""
+def round_table(decisions: list[dict[str, Any]], labels: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a round: the figures, what came of its labels, the decision and its reason.
+
+    Args:
+        decisions: decision.json of each round.
+        labels: labels.json of the rounds that were labelled, from round 0 on.
+    """
     rows = []
     for number, decision in enumerate(decisions):
         figures = dict(decision["figures"])
         figures["checks_failed"] = ", ".join(figures["checks_failed"]) or "none"
+        label = labels[number] if number < len(labels) else {"n_labelled": 0, "n_failed": 0}
+        figures |= {"labelled": label["n_labelled"], "failed": label["n_failed"]}
         rows.append({"round": number, **figures, "state": decision["state"], "reason": decision["reason"]})
     return pd.DataFrame(rows)
 
@@ -73,11 +74,12 @@ def model_card(
     committee_size: int,
     reference: dict[str, Any],
     split: dict[str, Any],
+    leakage: dict[str, Any],
     table: pd.DataFrame,
     metrics: dict[str, Any],
 ) -> str:
     """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
-    last, errors, leakage = table.iloc[-1], metrics["committee"], split["leakage"]
+    last, errors, ratio = table.iloc[-1], metrics["committee"], metrics["uncertainty"]["error_over_uncertainty_rms"]
     by_temperature = "\n".join(
         f"| {t} K | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
         for t, part in metrics["by_temperature_K"].items()
@@ -92,6 +94,7 @@ def model_card(
   start set {leakage["smallest_rmsd_A"]:.3f} Å
 - Energy MAE {errors["energy_mae_meV"]:.1f} meV, force MAE {errors["force_mae_meV_per_A"]:.1f} meV/Å, force RMSE
   {errors["force_rmse_meV_per_A"]:.1f} meV/Å
+- Force error over calibrated uncertainty on the test set (1 is right, above 1 is over-confident): {_number(ratio)}
 - Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
 - Checks of the production run that failed: {last["checks_failed"]}
 - Decision: {last["state"]}; {last["reason"]}
@@ -111,12 +114,14 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
     for path in paths:
         decision = read_json(path)
         figures = decision["figures"]
+        labels = path.with_name("labels.json")
         rows.append(
             {
                 "arm": path.parts[-3],
                 "round": path.parts[-2].split("_")[1],
                 **{key: f"{figures[key]:.1f}" for key in ("energy_mae_meV", "force_mae_meV_per_A")},
-                **{key: str(figures[key]) for key in ("labels", "candidates", "failed")},
+                **{key: str(figures[key]) for key in ("labels", "candidates")},
+                "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
                 "survived": f"{figures['walkers_survived']}/{figures['walkers']}",
                 "state": decision["state"],
             }
@@ -127,9 +132,8 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
     return table.to_string(index=False), any(row["state"] == BROKEN for row in rows)
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
-    """A JSON file as plain values."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def _number(value: float | None) -> str:
+    return "not known, one member has no spread" if value is None else f"{value:.2f}"
 
 
 if __name__ == "__main__":

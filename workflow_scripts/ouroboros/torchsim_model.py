@@ -62,8 +62,7 @@ class CommitteeModel(ModelInterface):
     def _neighbours(self, state: ts.SimState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO:
             if not torch.equal(self._pairs_of, state.system_idx):
-                same = state.system_idx[:, None] == state.system_idx[None, :]
-                self._pairs = torch.nonzero(same.fill_diagonal_(False)).T
+                self._pairs = all_pairs(state.n_atoms_per_system)
                 self._pairs_of = state.system_idx.clone()
             idx_i, idx_j = self._pairs
             return idx_i, idx_j, state.positions.new_zeros(len(idx_i), 3)
@@ -72,3 +71,15 @@ class CommitteeModel(ModelInterface):
         )
         cells = state.row_vector_cell[system]
         return mapping[0], mapping[1], torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
+
+
+def all_pairs(n_atoms: torch.Tensor) -> torch.Tensor:
+    """(2, n_pairs) every ordered pair of different atoms within each system, for (n_systems,) atoms a system."""
+    first = torch.arange(int(n_atoms.sum()), device=n_atoms.device)
+    partners = torch.repeat_interleave(n_atoms, n_atoms)  # as many as the atom's system has atoms
+    idx_i = torch.repeat_interleave(first, partners)
+    start_of_block = partners.cumsum(0) - partners  # of the atom's pairs
+    start_of_system = torch.repeat_interleave(n_atoms.cumsum(0) - n_atoms, n_atoms)
+    place = torch.arange(len(idx_i), device=n_atoms.device) - start_of_block[idx_i]
+    idx_j = start_of_system[idx_i] + place
+    return torch.stack([idx_i, idx_j])[:, idx_i != idx_j]

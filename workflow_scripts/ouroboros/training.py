@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ class ForceMatching(spk.AtomisticTask):
         optimiser = {"lr": training["learning_rate"], "weight_decay": training["weight_decay"]}
         super().__init__(model, outputs, torch.optim.AdamW, optimiser)
         self.training_settings, self.total_steps = training, total_steps
+
+    def save_hyperparameters(self, *_: Any, **__: Any) -> None:
+        """Not SchNetPack's way, which puts the whole network into every log; training.json has the settings."""
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
@@ -86,7 +90,7 @@ class ForceMatching(spk.AtomisticTask):
                     optimiser,
                     max_lr=settings["learning_rate"],
                     total_steps=self.total_steps,
-                    pct_start=settings["warmup_fraction"],
+                    pct_start=max(settings["warmup_fraction"], 2 / self.total_steps),  # torch divides by steps - 1
                     cycle_momentum=False,
                 )
                 return [optimiser], [{"scheduler": schedule, "interval": "step"}]
@@ -152,7 +156,7 @@ def train_member(
         trainer = _trainer(training, device, epochs, scratch, tensorboard)
         trainer.fit(task, loader, GraphLoader(graphs[1], max(training["batch_size"], 64)))
         history = _history(scratch)
-        best = torch.load(Path(scratch) / "best.ckpt", weights_only=False)  # written just above, by ourselves
+        best = torch.load(Path(scratch) / "best.ckpt", weights_only=True)
     task.load_state_dict(best["state_dict"])
     chosen = history.loc[history["val_loss"].idxmin()]
     stopped_early = trainer.current_epoch < epochs
@@ -184,11 +188,12 @@ def train_member(
 
 
 def number_of_epochs(training: dict[str, Any], steps_per_epoch: int) -> int:
-    """Epochs that `training.steps` makes, to whole looks at the validation set, so that the last weights are seen."""
+    """Epochs that `training.steps` makes, to whole validations, so that the last weights are validated."""
     if training["epochs"] is not None:
         return training["epochs"]
-    every = training["validate_every_epochs"]
-    return every * max(1, round(training["steps"] / (steps_per_epoch * every)))
+    epochs = max(1, round(training["steps"] / steps_per_epoch))
+    every = min(training["validate_every_epochs"], epochs)
+    return every * round(epochs / every)
 
 
 class TrainingError(RuntimeError):
@@ -201,6 +206,7 @@ def _trainer(
     patience = training["early_stopping_patience"] or epochs + 1
     loggers: list[Logger] = [CSVLogger(scratch, name="", version="", flush_logs_every_n_steps=FLUSH_EVERY)]
     if tensorboard:
+        shutil.rmtree(tensorboard, ignore_errors=True)  # of an earlier try: its curves would lie over these
         loggers.append(TensorBoardLogger(Path(tensorboard).parent, name=Path(tensorboard).name, version=""))
     return pl.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",

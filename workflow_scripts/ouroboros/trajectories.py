@@ -34,9 +34,10 @@ def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: floa
 
 
 def read_exploration(path: str | Path) -> Frames:
-    """All kept frames, unlabelled, with the columns `walker`, `step`, `uncertainty` and `max_force`.
+    """All kept frames but the first of each walker, which is the training frame that it started from.
 
-    A file in which no walker kept a frame gives zero frames.
+    Returns:
+        Unlabelled frames with the columns EXPLORED; zero frames where no walker came so far.
     """
     images = []
     with h5py.File(path) as file:
@@ -44,6 +45,8 @@ def read_exploration(path: str | Path) -> Frames:
             group = file[name]
             scalars = {key: group[key][:] for key in EXPLORED if key != "walker"}
             for i, positions in enumerate(group["positions"]):
+                if scalars["step"][i] == 0:
+                    continue
                 atoms = Atoms(group["numbers"][:], positions, cell=group["cell"][:], pbc=group["pbc"][:])
                 atoms.info = {"walker": int(name[-4:]), **{key: values[i].item() for key, values in scalars.items()}}
                 images.append(atoms)

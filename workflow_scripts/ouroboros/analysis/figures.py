@@ -10,7 +10,7 @@ from scipy.stats import norm
 from ouroboros.analysis.distributions import ALL
 from ouroboros.analysis.spectrum import PER_CM_PER_THZ
 from ouroboros.analysis.walkers import Thermo, read_thermo
-from ouroboros.figure import figure
+from ouroboros.figure import figure, sentence
 
 POINTS = 4000  # of a time series that are drawn: more than a figure has pixels
 WALKERS = 8  # drawn as lines of their own; more would cover each other
@@ -116,7 +116,7 @@ def distances(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["distances"]
     if "distance_A" not in section:
-        return _sentence(path, section["reason"])
+        return sentence(path, section["reason"])
     r, reference = np.array(section["distance_A"]), section.get("reference", {})
     names = sorted(section["model"], key=lambda name: (name != ALL, name))
     names = names[:1] if len(names) == 2 else names  # the only pair of elements is all pairs
@@ -155,7 +155,7 @@ def spectrum(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["spectrum"]
     if "frequency_per_cm" not in section:
-        return _sentence(path, section["reason"])
+        return sentence(path, section["reason"])
     frequency = np.array(section["frequency_per_cm"])
     density = 1e3 * np.array(section["density_cm"])
     with figure(path, width=6.0) as axes:
@@ -177,6 +177,8 @@ def spectrum(analysis: dict, path: str | Path) -> None:
         )
         top = axes.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))
         top.set_xlabel("Frequency (THz)")
+        if "warning" in section:
+            axes.annotate(section["warning"], (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
 
 
 def msd(analysis: dict, path: str | Path) -> None:
@@ -188,7 +190,7 @@ def msd(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["diffusion"]
     if not section.get("msd_A2"):
-        return _sentence(path, section["reason"])
+        return sentence(path, section["reason"])
     lag, coefficients = np.array(section["lag_ps"]), section["coefficients"]
     names = [name for name in section["msd_A2"] if name != ALL or len(section["msd_A2"]) != 2]  # one element is all
     with figure(path) as axes:
@@ -239,10 +241,3 @@ def _readable(peaks: list[dict]) -> list[dict]:
         if all(abs(peak["frequency_per_cm"] - other["frequency_per_cm"]) > room for other in chosen):
             chosen.append(peak)
     return chosen[:LABELLED_PEAKS]
-
-
-def _sentence(path: str | Path, reason: str) -> None:
-    """A figure that only says why there is none, so that the set of files is the same for every run."""
-    with figure(path, height=1.6) as axes:
-        axes.axis("off")
-        axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True, transform=axes.transAxes)

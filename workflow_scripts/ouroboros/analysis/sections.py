@@ -15,7 +15,7 @@ from ouroboros.frames import Frames
 
 Section = tuple[dict, Verdict | None]
 Tables = Mapping[int, pd.DataFrame]
-FASTEST_PER_CM = 4200.0  # cm^-1, just above the stretch of HF: no ordinary molecule vibrates faster
+FASTEST_PER_CM = 4200.0  # cm^-1, just above the stretch of HF; H2 alone vibrates faster
 CURVE_POINTS = 400  # of the mean square displacement that are kept
 
 

@@ -42,9 +42,27 @@ def _molecule(experiment: Experiment) -> Iterator[str]:
             f"the oracle {oracle.kind} knows the elements H to {chemical_symbols[HEAVIEST[oracle.kind]]}."
         )
         return
+    if len(atoms) < 2 or atoms.pbc.any():
+        what = "is periodic" if atoms.pbc.any() else "is a single atom"
+        yield (
+            f"Config key 'reference.generate.molecule' is {name!r}, which {what}; "
+            "allowed are isolated molecules of at least 2 atoms."
+        )
+        return
     electrons = int(atoms.numbers.sum()) - oracle.charge
     unpaired = oracle.multiplicity - 1
-    if unpaired > electrons or (electrons - unpaired) % 2:
+    moments = round(abs(atoms.get_initial_magnetic_moments().sum()))
+    if moments > unpaired and oracle.charge == 0:
+        yield (
+            f"Config key 'oracle.multiplicity' is {oracle.multiplicity}, but the ground state of {name} has {moments} "
+            f"unpaired electrons; set oracle.multiplicity to {moments + 1}."
+        )
+    elif electrons < 1:
+        yield (
+            f"Config key 'oracle.charge' is {oracle.charge}, but {name} has only {electrons + oracle.charge} electrons; "
+            "lower the charge."
+        )
+    elif unpaired > electrons or (electrons - unpaired) % 2:
         yield (
             f"Config key 'oracle.multiplicity' is {oracle.multiplicity}, but {name} with charge {oracle.charge} has "
             f"{electrons} electrons, so the multiplicity has to be {'even' if electrons % 2 else 'odd'}; "
@@ -62,6 +80,9 @@ def _split(experiment: Experiment) -> Iterator[str]:
             f"Config key 'split.start_temperature_max_K' is {limit:g}, below every reference temperature "
             f"{generate.temperatures_K}; raise it, or add a colder one to reference.generate.temperatures_K."
         )
+        return
+    if len(set(generate.temperatures_K)) < len(generate.temperatures_K):
+        yield f"Config key 'reference.generate.temperatures_K' is {generate.temperatures_K}; each may stand there once."
         return
     each = generate.trajectories_per_temperature
     if each < 2:
@@ -120,6 +141,11 @@ def _exploration(experiment: Experiment) -> Iterator[str]:
         yield (
             f"Config key 'selection.per_round' is {wanted}, but exploration keeps {frames} frames a round "
             "(walkers × length / stride); lower it, or explore longer."
+        )
+    if len(exploration.temperatures_K) > exploration.walkers:
+        yield (
+            f"Config key 'exploration.temperatures_K' holds {len(exploration.temperatures_K)} temperatures for "
+            f"{exploration.walkers} walkers (exploration.walkers), so that some would not be used."
         )
     if experiment.selection.low_eV_per_A >= exploration.hard_limit_eV_per_A:
         yield (

@@ -29,9 +29,9 @@ def load_experiment(raw: dict[str, Any]) -> dict[str, Any]:
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(" ".join(_sentence(item) for item in error.errors())) from None
+        raise ConfigError("\n".join(_sentence(item) for item in error.errors())) from None
     if problems := impossible(experiment):
-        raise ConfigError(" ".join(problems))
+        raise ConfigError("\n".join(problems))
     return experiment.model_dump(mode="json")
 
 
@@ -45,6 +45,11 @@ def _sentence(item: ErrorDetails) -> str:
         where = f"section '{'.'.join(path[:-1])}'" if path[:-1] else "the top level"
         hint = f"did you mean '{near[0]}'?" if near else f"{where} knows {', '.join(known)}."
         return f"Config key '{name}' is unknown; {hint}"
+    if item["type"] in ("model_type", "dict_type") or not name:
+        where = f"Config key '{name}' is a section" if name else "The config is a set of sections"
+        return f"{where}, but it holds {value!r}; write its keys below it, or leave it out to take the defaults."
+    if item["type"] == "string_pattern_mismatch":
+        return f"Config key '{name}' has the value {value!r}; allowed are letters, digits, dots, _ and -."
     reason = item["msg"].replace("Input should be", "allowed is").replace("'", "")
     return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}."
 

@@ -14,9 +14,9 @@ Temperature = Annotated[float, Field(gt=0, le=5000)]
 
 
 class Section(BaseModel):
-    """A section refuses keys it does not know."""
+    """A section refuses keys it does not know, values of another type (yes for 1, "3" for 3) and infinite numbers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Generate(Section):
@@ -28,7 +28,7 @@ class Generate(Section):
     )
     trajectories_per_temperature: int = key(2, "independent trajectories at each temperature", ge=1, le=100)
     timestep_fs: float = key(0.5, "time step of the reference dynamics", "fs", gt=0, le=5)
-    equilibration_ps: float = key(0.2, "time before the first frame is kept", "ps", ge=0, le=1000)
+    equilibration_ps: float = key(0.5, "time before the first frame is kept", "ps", ge=0, le=1000)
     length_ps: float = key(1.0, "length of each trajectory", "ps", gt=0, le=10000)
     stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
     friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
@@ -104,11 +104,11 @@ class Training(Section):
         "one_cycle", "one_cycle: warm-up, then cosine to zero; plateau: halve when validation stalls; constant"
     )
     warmup_fraction: float = key(0.1, "share of the steps that one_cycle warms up", ge=0, lt=1)
-    steps: int = key(1500, "optimiser steps a member and round, to whole looks at the validation set", ge=1)
+    steps: int = key(1500, "optimiser steps a member and round, to whole validations", ge=1)
     epochs: int | None = key(None, "passes over the training set; null: as many as `steps` makes", ge=1)
-    validate_every_epochs: int = key(10, "epochs between looks at the validation set", ge=1)
+    validate_every_epochs: int = key(10, "epochs between validations", ge=1)
     early_stopping_patience: int | None = key(
-        None, "looks at the validation set without a better loss before training stops; null: never", ge=1
+        None, "validations without a better loss before training stops; null: never", ge=1
     )
     loss: Literal["mse", "l1"] = key("l1", "mse: mean squared error; l1: mean absolute error")
     energy_weight: float = key(0.05, "weight of the energy in the loss", ge=0, le=1000)
@@ -211,7 +211,7 @@ class Experiment(Section):
     """The whole config file."""
 
     name: str = key("ethanol", "results go to results/<name>", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    seed: int = key(42, "every random draw of the reference data derives from it", ge=0, le=2**31 - 1)
+    seed: int = key(42, "every random draw derives from it", ge=0, le=2**31 - 1)
     device: Literal["cpu", "cuda"] = key("cpu", "where models train and run")
     threads: int = key(1, "CPU threads of one job with a model; members train side by side", ge=1, le=256)
     reference: Reference = Field(default_factory=Reference)

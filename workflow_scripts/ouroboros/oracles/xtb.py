@@ -10,11 +10,10 @@ from tblite.library import get_version
 
 from . import Label, complete, label_with_calculator
 
-METHODS = ("GFN2-xTB", "GFN1-xTB", "IPEA1-xTB")
+METHODS = ("GFN2-xTB", "GFN1-xTB")
 CITATIONS = {
     "GFN2-xTB": "Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 2019, 15, 1652 (GFN2-xTB, with tblite)",
     "GFN1-xTB": "Grimme, Bannwarth, Shushkov, J. Chem. Theory Comput. 2017, 13, 1989 (GFN1-xTB, with tblite)",
-    "IPEA1-xTB": "Asgeirsson, Bauer, Grimme, Chem. Sci. 2017, 8, 4879 (IPEA1-xTB, with tblite)",
 }
 DEFAULTS = {
     "kind": "xtb",

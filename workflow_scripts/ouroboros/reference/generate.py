@@ -5,12 +5,12 @@ import logging
 import numpy as np
 from ase import Atoms, units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 
 from ..frames import Frames
 from ..molecules import resolve_molecule
 from ..oracles import Oracle
 from ..seeds import generator
+from ..velocities import initial_momenta
 from .conformers import draw_conformer
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def generate_trajectory(
         )
     atoms = draw_conformer(start, oracle, generator(seed, "start"))
     atoms.calc = oracle.calculator()
-    _thermalise(atoms, temperature_K, generator(seed, "velocities"))
+    atoms.set_momenta(initial_momenta(atoms, temperature_K, generator(seed, "velocities")))
     dynamics = Langevin(
         atoms,
         timestep_fs * units.fs,
@@ -124,12 +124,3 @@ def _steps(timestep_fs: float, stride_fs: float, length_ps: float) -> tuple[int,
     if n_frames < 1:
         raise ValueError(f"length_ps is {length_ps:g}, shorter than one stride of {stride_fs:g} fs: make it longer")
     return stride, n_frames
-
-
-def _thermalise(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> None:
-    """Maxwell-Boltzmann velocities without drift and, in isolated molecules, without rotation."""
-    thermalize_momenta(atoms, temperature_K, rng=rng)
-    if len(atoms) > 1:  # of a lone atom nothing would be left
-        Stationary(atoms)
-        if not atoms.pbc.any():
-            ZeroRotation(atoms)

@@ -1,0 +1,20 @@
+"""Figures and reasons as JSON files: read and written in one way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON file as plain values."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write plain values as indented JSON.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not have: a failure is to be told in words.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")

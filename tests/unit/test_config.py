@@ -48,7 +48,7 @@ def test_the_result_is_plain_values_that_survive_json():
         ({"committee": {"size": "3"}}, ["committee.size", "'3'", "integer"]),
         ({"labels": {"force_cap_eV_per_A": float("inf")}}, ["labels.force_cap_eV_per_A", "inf", "finite"]),
         ({"training": {"epochs": 15}}, ["training.epochs", "15", "multiple", "validate_every_epochs"]),
-        ({"exploration": {"walkers": 1, "temperatures_K": [1, 2]}}, ["exploration.temperatures_K", "2", "walkers"]),
+        ({"exploration": {"walkers": 2, "temperatures_K": [1, 2, 3]}}, ["exploration.temperatures_K", "3", "walkers"]),
         ({"reference": {"generate": {"temperatures_K": [300, 300]}}}, ["temperatures_K", "each may stand there once"]),
         ({"reference": {"generate": {"molecule": "O2"}}}, ["oracle.multiplicity", "2 unpaired", "3"]),
         ({"reference": {"generate": {"molecule": "H"}}}, ["molecule", "single atom", "at least 2"]),

@@ -19,6 +19,7 @@ TARGETS = {
     "survival_fraction": 0.95,
 }
 
+QUALITY = {"spearman": 0.5, "error_over_uncertainty_rms": 1.25}
 LABELS = {"n_labelled": 57, "n_failed": 3}
 
 
@@ -37,11 +38,7 @@ def files(tmp_path):
     return {
         "metrics": write(
             tmp_path / "metrics.json",
-            {
-                "committee": errors,
-                "uncertainty": {"spearman": 0.5, "error_over_uncertainty_rms": 1.25},
-                "by_temperature_K": {"300": errors},
-            },
+            {"committee": errors, "uncertainty": QUALITY, "by_temperature_K": {"300": errors}},
         ),
         "dataset": write(tmp_path / "dataset.json", {"train": 60, "validation": 12}),
         "walkers": str(walkers),
@@ -133,6 +130,7 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         assert words in card
     for words in (
         "force MAE 52.2 meV/Å",
+        "1.25",
         "3 of 4",
         "bonds",
         "budget_spent",

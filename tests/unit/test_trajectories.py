@@ -36,9 +36,9 @@ def a_walk(number, n_frames, n_atoms=3, **more):
 def walks():
     """Walkers of different sizes and lengths; one ended before its first frame."""
     return [
-        a_walk(0, 3, last_step=20),
+        a_walk(0, 3, last_step=30),
         a_walk(1, 0, ended="NaN in energy, velocity or uncertainty at step 0"),
-        a_walk(2, 2, n_atoms=4, ended="temperature 4000 K at step 17", last_step=16),
+        a_walk(2, 2, n_atoms=4, ended="temperature 4000 K at step 21", last_step=20),
     ]
 
 
@@ -46,7 +46,7 @@ def test_exploration_comes_back_frame_by_frame(walks, tmp_path):
     write_exploration(tmp_path / "trajectory.h5", walks, 0.5)
     frames = read_exploration(tmp_path / "trajectory.h5")
     assert frames.columns["walker"].tolist() == [0, 0, 0, 2, 2]
-    assert frames.columns["step"].tolist() == [0, 10, 20, 0, 10]
+    assert frames.columns["step"].tolist() == [10, 20, 30, 10, 20]
     assert frames.n_atoms.tolist() == [3, 3, 3, 4, 4]
     np.testing.assert_array_equal(frames.positions, np.concatenate(walks[0].positions + walks[2].positions))
     np.testing.assert_array_equal(frames.columns["uncertainty"], walks[0].uncertainty + walks[2].uncertainty)
@@ -94,9 +94,9 @@ def test_walker_table_tells_how_far_each_came(walks):
     table = walker_table(walks, timestep_fs=0.5)
     assert table["survived"].tolist() == [True, False, False]
     assert table["frames"].tolist() == [3, 0, 2]
-    assert table["last_step"].tolist() == [20, 0, 16]
-    np.testing.assert_allclose(table["time_ps"], [0.01, 0.0, 0.008])
-    assert table["ended"][2] == "temperature 4000 K at step 17"
+    assert table["last_step"].tolist() == [30, 0, 20]
+    np.testing.assert_allclose(table["time_ps"], [0.015, 0.0, 0.01])
+    assert table["ended"][2] == "temperature 4000 K at step 21"
     assert table["mean_temperature_K"][0] == pytest.approx(np.mean(walks[0].temperature_K))
     assert table["max_uncertainty_eV_per_A"][2] == max(walks[2].uncertainty)
     assert np.isnan(table["max_uncertainty_eV_per_A"][1])
@@ -105,7 +105,7 @@ def test_walker_table_tells_how_far_each_came(walks):
 def test_production_run_opens_in_ase_with_momenta_and_info(walks, tmp_path):
     write_production(tmp_path / "nve.traj", walks)
     images = ase.io.read(tmp_path / "nve.traj", ":")
-    assert [(a.info["walker"], a.info["step"]) for a in images] == [(0, 0), (0, 10), (0, 20), (2, 0), (2, 10)]
+    assert [(a.info["walker"], a.info["step"]) for a in images] == [(0, 10), (0, 20), (0, 30), (2, 10), (2, 20)]
     momenta, positions = walks[0].momenta + walks[2].momenta, walks[0].positions + walks[2].positions
     potential = walks[0].potential_eV + walks[2].potential_eV
     for i, atoms in enumerate(images):
@@ -135,7 +135,7 @@ def test_ase_finds_the_kinetic_energy_and_velocities_of_a_real_walk(committee, w
 def test_thermo_table_has_a_row_a_kept_frame(walks):
     table = thermo_table(walks, timestep_fs=0.5)
     assert table["walker"].tolist() == [0, 0, 0, 2, 2]
-    assert table["time_fs"].tolist() == [0.0, 5.0, 10.0, 0.0, 5.0]
+    assert table["time_fs"].tolist() == [5.0, 10.0, 15.0, 5.0, 10.0]
     expected = np.array(walks[2].potential_eV) + walks[2].kinetic_eV
     np.testing.assert_allclose(table["total_energy_eV"][3:], expected)
     np.testing.assert_array_equal(table["temperature_K"][:3], walks[0].temperature_K)

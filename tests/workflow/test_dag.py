@@ -23,8 +23,9 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "generate": 4,
         "curate": 1,
         "split": 1,
-        "dataset": 6,
-        "train": 15,  # three members, five rounds: round 0 of the second arm is the first arm's
+        "leakage": 1,
+        "dataset": 5,
+        "train": 15,  # three members, five rounds: both arms share round 0
         "test": 5,
         "explore": 5,
         "simulate": 5,
@@ -32,20 +33,29 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "select": 6,
         "label": 8,  # two batches, two rounds, two arms: nothing would learn from labels of the last round
         "gather": 4,
+        "check_labels": 4,
         "decide": 6,
         "report": 2,
         "compare": 1,
     }
 
 
-def test_one_strategy_computes_its_own_start(tmp_path: Path):
+def test_one_strategy_needs_one_chain(tmp_path: Path):
     counts = job_counts(snakemake(tmp_path, changed(TINY, rounds__strategies=["random"]), "--dry-run").stdout)
     assert counts["train"] == 4
+    assert counts["decide"] == 2
+
+
+def test_an_unknown_strategy_in_a_path_is_no_request(tmp_path: Path):
+    run = snakemake(tmp_path, TINY, "--dry-run", targets=["results/tiny/comittee-42/round_1/test/metrics.json"])
+    assert run.returncode != 0
+    assert "MissingRuleException" in run.stdout
 
 
 def test_until_converged_plans_only_the_first_round_before_its_decision(tmp_path: Path):
     counts = job_counts(snakemake(tmp_path, changed(TINY, rounds__mode="until_converged"), "--dry-run").stdout)
-    assert counts["decide"] == 1
+    assert counts["decide"] == 2  # of both arms, neither waits for the other
+    assert "label" not in counts  # what is converged is not labelled
     assert "report" not in counts
 
 
@@ -58,7 +68,7 @@ def test_a_file_of_a_later_round_is_a_legal_request(tmp_path: Path):
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1)])
 def test_gpu_rules_ask_for_a_gpu_only_when_the_device_is_one(device: str, gpus: int, tmp_path: Path):
-    target = "results/tiny/committee-42/round_0/model_0/model.pt"
+    target = "results/tiny/start-42/round_0/model_0/model.pt"
     run = snakemake(tmp_path, changed(TINY, device=device), "--dry-run", "--quiet", "host", targets=[target])
     asked = [line for line in run.stdout.splitlines() if "resources:" in line and "gpu=" in line]
     assert asked, run.stdout

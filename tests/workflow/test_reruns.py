@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, changed, job_counts, snakemake
 
-AFTER_TRAINING = {"train", "test", "explore", "simulate", "analyse", "select", "label", "gather"}
-LOOP = {*AFTER_TRAINING, "dataset", "decide", "report", "compare"}
+LABELLING = {"select", "label", "gather", "check_labels", "dataset"}
+LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, "decide", "report", "compare"}
 CHANGES = {
     "training.learning_rate": (0.02, LOOP),
     "selection.per_round": (8, LOOP),
@@ -14,6 +14,8 @@ CHANGES = {
     "simulation.temperature_K": (250, {"simulate", "analyse", "decide", "report", "compare"}),
     "analysis.drift_limit_eV_per_step": (0.01, {"analyse", "decide", "report", "compare"}),
     "decision.survival_fraction": (0.5, {"decide", "report", "compare"}),
+    "labels.max_failed_fraction": (0.4, {"check_labels"}),
+    "split.leakage_rmsd_A": (0.03, {"leakage", "report", "compare"}),
     "threads": (2, set()),
 }
 
@@ -23,3 +25,22 @@ def test_a_changed_key_reruns_what_depends_on_it(key: str, finished: Path):
     value, expected = CHANGES[key]
     run = snakemake(finished, changed(TINY, **{key.replace(".", "__"): value}), "--dry-run")
     assert set(job_counts(run.stdout)) - {"all"} == expected, run.stdout
+
+
+def test_a_change_before_the_first_training_leaves_the_reference_alone(finished: Path):
+    run = snakemake(finished, changed(TINY, training__learning_rate=0.02), "--dry-run")
+    counts = job_counts(run.stdout)
+    assert counts["train"] == 6
+    assert not {"generate", "curate", "split"} & set(counts)
+
+
+def test_more_rounds_add_rounds_and_label_what_was_the_last(finished: Path):
+    counts = job_counts(snakemake(finished, changed(TINY, rounds__count=3), "--dry-run").stdout)
+    assert counts["train"] == 4  # two members, two arms, one new round
+    assert counts["label"] == 4
+    assert "generate" not in counts
+
+
+def test_dropping_an_arm_leaves_the_other_as_it_is(finished: Path):
+    counts = job_counts(snakemake(finished, changed(TINY, rounds__strategies=["random"]), "--dry-run").stdout)
+    assert set(counts) == {"all", "compare"}

@@ -59,8 +59,8 @@ def _molecule(experiment: Experiment) -> Iterator[str]:
         )
     elif electrons < 1:
         yield (
-            f"Config key 'oracle.charge' is {oracle.charge}, but {name} has only {electrons + oracle.charge} electrons; "
-            "lower the charge."
+            f"Config key 'oracle.charge' is {oracle.charge}, but {name} has only {electrons + oracle.charge} "
+            "electrons; lower the charge."
         )
     elif unpaired > electrons or (electrons - unpaired) % 2:
         yield (

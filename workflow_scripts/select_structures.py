@@ -6,7 +6,6 @@ with start(snakemake) as job:
     import numpy as np
 
     from ouroboros import plots
-    from ouroboros.committee import Committee
     from ouroboros.frames import Frames
     from ouroboros.labelling import write_labels
     from ouroboros.records import write_json
@@ -16,6 +15,8 @@ with start(snakemake) as job:
     params, output, where = snakemake.params, snakemake.output, snakemake.wildcards
     explored, features = read_exploration(snakemake.input.trajectory), None
     if params.strategy != "random":
+        from ouroboros.committee import Committee  # torch takes seconds to import, and chance needs none of it
+
         committee = Committee.load(snakemake.input.models, job.device)
         dataset = Frames.load(snakemake.input.dataset)
         elements = np.union1d(explored.numbers, dataset.numbers)

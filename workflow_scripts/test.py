@@ -38,3 +38,8 @@ with start(snakemake) as job:
     plots.parity(prediction, frames, metrics["committee"], output.parity)
     error, sigma = uncertainty.force_errors(prediction, frames), factor * prediction.force_std
     plots.uncertainty(error, sigma, metrics["uncertainty"], output.uncertainty)
+    where, committee_errors = snakemake.wildcards, metrics["committee"]
+    job.say(
+        f"{where.arm} round {where.r}: committee force MAE {committee_errors['force_mae_meV_per_A']:.1f} meV/Å, "
+        f"energy MAE {committee_errors['energy_mae_meV']:.1f} meV on {len(frames)} test frames"
+    )

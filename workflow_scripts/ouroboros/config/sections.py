@@ -142,7 +142,9 @@ class Exploration(Section):
 class Simulation(Section):
     """The production run that is analysed: constant energy, velocity Verlet, forces of the committee's mean."""
 
-    walkers: int = key(2, "independent runs, as one batch", ge=1, le=10000)
+    walkers: int = key(
+        8, "independent runs, as one batch; their mean temperature scatters by T/sqrt(3N walkers)", ge=1, le=10000
+    )
     temperature_K: Temperature = key(300.0, "temperature of the initial velocities", "K")
     timestep_fs: float = key(0.5, "time step", "fs", gt=0, le=5)
     steps: int = key(10000, "steps", ge=10)

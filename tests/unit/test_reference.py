@@ -202,6 +202,23 @@ def test_test_trajectories_are_never_seen():
     assert dict(zip(*map(np.ndarray.tolist, counts), strict=True)) == {300: 15, 500: 15, 800: 15}
 
 
+def test_validation_comes_from_the_later_part_of_the_trajectories():
+    """Frames a few fs apart are nearly alike: drawn at random, validation would repeat training."""
+    frames = synthetic()
+    split = split_by_trajectory(frames, 30, 10, 45, start_temperature_max_K=500, seed=7)
+    trajectory = frames.columns["trajectory"]
+    for number in np.unique(trajectory[split["val_idx"]]):
+        trained = split["train_idx"][trajectory[split["train_idx"]] == number]
+        validated = split["val_idx"][trajectory[split["val_idx"]] == number]
+        assert trained.max() < validated.min()
+
+
+@pytest.mark.parametrize(("train", "validation"), [(50, 10), (10, 50), (59, 1), (1, 59)])
+def test_every_frame_can_be_asked_for(train, validation):
+    split = split_by_trajectory(synthetic(), train, validation, 40, start_temperature_max_K=500, seed=7)
+    assert len(np.unique(np.concatenate([split["train_idx"], split["val_idx"]]))) == 60
+
+
 def test_splits_are_deterministic_and_short_temperatures_made_up_for():
     frames = synthetic()
     first, again, other = (split_by_trajectory(frames, 30, 10, 60, 500, seed=seed) for seed in (1, 1, 2))

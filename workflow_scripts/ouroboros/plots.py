@@ -23,6 +23,7 @@ def curves(history: pd.DataFrame, best_epoch: int, path: str | Path) -> None:
         left.set(xlabel="epoch", ylabel="loss (weighted, eV and eV/Å)")
         right.semilogy(seen["epoch"], seen["val_force_mae_meV_per_A"], "o-", markersize=3, color="C1")
         right.set(xlabel="epoch", ylabel="validation force MAE (meV/Å)")
+        plain_log(left.yaxis)
         plain_log(right.yaxis)
         for axes in (left, right):
             axes.axvline(best_epoch, color=GREY, linestyle=":", label="weights kept")

@@ -58,7 +58,7 @@ def energy(analysis: dict, thermo: Thermo, path: str | Path) -> None:
             axes.set_ylim(low, high + 0.18 * (high - low))  # room for the legend above the data
             axes.legend(loc="upper left")
         title = f"Walker {worst}, the worst of {len(tables)}" if worst is not None and len(tables) > 1 else None
-        axes.set(xlabel="Time (ps)", ylabel="Change of total energy (meV)", title=title)
+        axes.set(xlabel="time (ps)", ylabel="change of total energy (meV)", title=title)
 
 
 def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
@@ -100,8 +100,8 @@ def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
                     )
             what = "theory" if sigmas["lowest"] == sigmas["highest"] else "harmonic"
             right.plot(x, norm.pdf(x, scale=sigmas["expected"]), "k", lw=1, label=f"{what}: {sigmas['expected']:.1f} K")
-        left.set(xlabel="Time (ps)", ylabel="Temperature (K)")
-        right.set(xlabel="Temperature less the mean of its walker (K)", ylabel="Probability density (1/K)")
+        left.set(xlabel="time (ps)", ylabel="temperature (K)")
+        right.set(xlabel="temperature less the mean of its walker (K)", ylabel="probability density (1/K)")
         for axes in (left, right):
             if axes.get_legend_handles_labels()[0]:
                 axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -139,10 +139,10 @@ def distances(analysis: dict, path: str | Path) -> None:
             axes.fill_between([], [], color=REFERENCE_COLOUR, alpha=0.45, lw=0, label=label)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         g = section["quantity"] == "g(r)"
-        what = "g(r) / its maximum" if g else "Probability density / its maximum"
+        what = "g(r) / its maximum" if g else "probability density / its maximum"
         nearest = r[np.argmax(np.array(section["model"][ALL]) > 0)]
         left = max(0.0, nearest - 0.3)
-        axes.set(xlabel="Distance (Å)", ylabel=what, yticks=[], xlim=(left, r[-1]), ylim=(base - 0.05, 1.1))
+        axes.set(xlabel="distance (Å)", ylabel=what, yticks=[], xlim=(left, r[-1]), ylim=(base - 0.05, 1.1))
         axes.grid(axis="y", visible=False)
 
 
@@ -170,13 +170,13 @@ def spectrum(analysis: dict, path: str | Path) -> None:
         filled = np.cumsum(np.maximum(density, 0)) / np.maximum(density, 0).sum()
         last = frequency[np.searchsorted(filled, 0.995)]  # what little lies above is noise
         axes.set(
-            xlabel="Wavenumber (cm⁻¹)",
-            ylabel="Vibrational density of states (10⁻³ cm)",
+            xlabel="wavenumber (cm⁻¹)",
+            ylabel="vibrational density of states (10⁻³ cm)",
             xlim=(0, min(1.1 * last + 20, frequency[-1])),
             ylim=(0, 1.2 * density.max()),
         )
         top = axes.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))
-        top.set_xlabel("Frequency (THz)")
+        top.set_xlabel("frequency (THz)")
         if "warning" in section:
             axes.annotate(section["warning"], (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
 
@@ -203,7 +203,7 @@ def msd(analysis: dict, path: str | Path) -> None:
                 inside = (lag >= found["fit_from_ps"]) & (lag <= found["fit_to_ps"])
                 axes.plot(lag[inside], np.array(section["msd_A2"][name])[inside], color=f"C{colour}", lw=5, alpha=0.25)
             axes.plot(lag, section["msd_A2"][name], color=f"C{colour}", label=label)
-        axes.set(xlabel="Time lag (ps)", ylabel="Mean square displacement (Å²)", xlim=(0, None), ylim=(0, None))
+        axes.set(xlabel="time lag (ps)", ylabel="mean square displacement (Å²)", xlim=(0, None), ylim=(0, None))
         axes.legend(loc="upper left", title="broad: window of the fit" if coefficients else None, title_fontsize=8)
 
 

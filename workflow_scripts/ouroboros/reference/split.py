@@ -13,13 +13,14 @@ def split_by_trajectory(
 
     Frames of one trajectory are alike, so a random split tests little. Every trajectory hotter than
     `start_temperature_max_K` belongs to the test, and so does half of those of each temperature at or below it
-    (rounded down, but at least one). Training and validation frames are drawn from the rest; test frames are drawn
-    from the test trajectories, the same number for each temperature as far as there are enough.
+    (rounded down, but at least one). Training frames are drawn from the earlier part of the rest, validation frames
+    from the later part; test frames from the test trajectories, the same number for each temperature as far as there
+    are enough.
 
     Args:
         frames: with the columns `trajectory` and `temperature_K`.
         train: frames to train on; the first k of `train_idx` are a random subset of size k.
-        validation: frames to validate on, from the same trajectories.
+        validation: frames to validate on, from the later part of the same trajectories.
         test: frames to test on.
         start_temperature_max_K: the hottest trajectories that training may start from.
         seed: of the experiment.
@@ -38,7 +39,7 @@ def split_by_trajectory(
     held_out = _test_trajectories(trajectory, temperature, start_temperature_max_K, rng)
     is_test = np.isin(trajectory, held_out)
 
-    seen = rng.permutation(np.flatnonzero(~is_test))
+    seen = np.flatnonzero(~is_test)
     if train + validation > len(seen):
         raise ValueError(
             f"split.train {train} and split.validation {validation} ask for {train + validation} frames, but the "
@@ -50,11 +51,23 @@ def split_by_trajectory(
             f"split.test {test} asks for more than the {is_test.sum()} frames of the {len(held_out)} trajectories "
             "that training never sees: lower it or generate more or longer trajectories"
         )
+    early, late = _by_time(seen, trajectory, train, validation)
     return {
-        "train_idx": seen[:train],
-        "val_idx": np.sort(seen[train : train + validation]),
+        "train_idx": rng.permutation(early)[:train],
+        "val_idx": np.sort(rng.permutation(late)[:validation]),
         "test_idx": _evenly(np.flatnonzero(is_test), temperature, test, rng),
     }
+
+
+def _by_time(seen: np.ndarray, trajectory: np.ndarray, train: int, validation: int) -> tuple[np.ndarray, np.ndarray]:
+    """`seen` in two: the earlier parts of its trajectories, and the later ones in the share of the validation set."""
+    progress = np.empty(len(seen))
+    for number in np.unique(trajectory[seen]):
+        own = np.flatnonzero(trajectory[seen] == number)
+        progress[own] = np.arange(len(own)) / len(own)
+    n_late = min(max(validation, len(seen) * validation // (train + validation)), len(seen) - train)
+    ordered = seen[np.argsort(progress, kind="stable")]
+    return ordered[: len(seen) - n_late], ordered[len(seen) - n_late :]
 
 
 def _test_trajectories(

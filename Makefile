@@ -6,8 +6,7 @@ PYTHON := .venv/bin/python
 REPORTER := PYTHONWARNINGS=ignore::RuntimeWarning $(SNAKEMAKE) --quiet all
 
 DEMO_CONFIG := examples/demo.yaml
-DEMO_RESULTS := results/demo
-DEMO_REPORT := $(DEMO_RESULTS)/report.html
+DEMO_REPORT := results/demo/report.html
 ROUNDS := $(PYTHON) -m ouroboros.rounds
 
 # make run CONFIG=my.yaml ARGS="-n": any option of Snakemake
@@ -21,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts
 
-.PHONY: help env demo run report test lint config lock clean
+.PHONY: help env demo run unlock report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,11 +36,15 @@ demo: env ## active learning of ethanol from nothing, the table of rounds and an
 	$(SNAKEMAKE) --configfile $(DEMO_CONFIG)
 	@$(REPORTER) --configfile $(DEMO_CONFIG) --report $(DEMO_REPORT)
 	@echo
-	@$(ROUNDS) $(DEMO_RESULTS)
+	@$(ROUNDS) $(DEMO_CONFIG)
 	@echo "Report: $(DEMO_REPORT)"
 
-run: env ## run an experiment: make run CONFIG=my.yaml [ARGS=--dry-run]
+run: env ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
+	@$(ROUNDS) $(CONFIG)
+
+unlock: env ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
+	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 report: env ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))

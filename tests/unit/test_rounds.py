@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ouroboros.decision import decide
-from ouroboros.rounds import figures_of_round, model_card, round_table, terminal_table
+from ouroboros.rounds import figures_of_round, model_card, results_folder, round_table, terminal_table
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 TARGETS = {
@@ -166,6 +166,13 @@ def test_a_broken_round_is_exit_code_1(decisions, tmp_path):
     assert answer.returncode == 1
     assert "broken" in answer.stdout and "committee-42" in answer.stdout
     assert answer.stderr == ""
+
+
+def test_a_config_file_stands_for_its_results(tmp_path):
+    config = tmp_path / "my.yaml"
+    config.write_text("name: my_run\n", encoding="utf-8")
+    assert results_folder(config) == Path("results/my_run")
+    assert results_folder(tmp_path) == tmp_path
 
 
 def test_no_decision_yet_is_a_sentence_and_no_failure(tmp_path):

@@ -1,4 +1,4 @@
-"""The rounds of a run in one table: in the report, and on the terminal (`python -m ouroboros.rounds results/NAME`)."""
+"""The rounds of a run in one table: in the report, and on the terminal (`python -m ouroboros.rounds my.yaml`)."""
 
 import sys
 from pathlib import Path
@@ -107,6 +107,17 @@ Data: {reference["licence"]}. {reference["citation"]}.
 """
 
 
+def results_folder(path: Path) -> Path:
+    """The results that `path` means: a folder of results itself, or the config file of an experiment."""
+    if path.is_file():
+        import yaml  # these two for the command line alone: the rules' environment has no pydantic
+
+        from .config import load_experiment
+
+        return Path("results") / load_experiment(yaml.safe_load(path.read_text(encoding="utf-8")) or {})["name"]
+    return path
+
+
 def terminal_table(folder: Path) -> tuple[str, bool]:
     """The table of every arm and round that has a decision, and whether one of them is broken."""
     paths = sorted(folder.glob("*/round_*/decision.json"), key=lambda p: (p.parts[-3], int(p.parts[-2].split("_")[1])))
@@ -137,6 +148,6 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    text, broken = terminal_table(Path(sys.argv[1]))
+    text, broken = terminal_table(results_folder(Path(sys.argv[1])))
     print(text)
     sys.exit(1 if broken else 0)

@@ -39,14 +39,14 @@ demo: env ## active learning of ethanol from nothing, the table of rounds and an
 	@$(ROUNDS) $(DEMO_CONFIG)
 	@echo "Report: $(DEMO_REPORT)"
 
-run: env ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
+run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
 	@$(ROUNDS) $(CONFIG)
 
-unlock: env ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
+unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
-report: env ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
+report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))
 	@$(REPORTER) --configfile $(CONFIG) --report $(REPORT)
 	@echo "Report: $(REPORT)"

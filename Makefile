@@ -11,7 +11,7 @@ ROUNDS := $(PYTHON) -m ouroboros.rounds
 
 # make run CONFIG=my.yaml ARGS="-n": any option of Snakemake
 CONFIG ?= config.yaml
-REPORT ?= results/report.html
+REPORT ?= results/$(basename $(notdir $(CONFIG))).html
 ARGS ?=
 
 # `make lock LOCK_ARGS="--upgrade-package torch"` moves one version; without it the lock keeps its versions.

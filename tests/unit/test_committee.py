@@ -184,6 +184,11 @@ def test_members_of_different_cutoffs_are_refused(committee_files, model_setting
         Committee.load([committee_files[0], tmp_path / "model.pt"])
 
 
+def test_no_files_are_a_sentence():
+    with pytest.raises(ValueError, match="no model files"):
+        Committee.load([])
+
+
 def test_a_file_that_is_no_model_is_named(committee_files, tmp_path):
     (tmp_path / "broken.pt").write_text("no model")
     with pytest.raises(ValueError, match=r"broken\.pt"):

@@ -85,8 +85,10 @@ class Committee:
         """Read `model.pt` files.
 
         Raises:
-            ValueError: a file is no model, or the members differ in their cutoff.
+            ValueError: there is no file, one is no model, or the members differ in their cutoff.
         """
+        if not paths:
+            raise ValueError("no model files were given; does the round exist, and has it been trained?")
         members, settings, offsets = zip(*(load_model(path) for path in paths), strict=True)
         cutoffs = {s["cutoff_A"] for s in settings}
         if len(cutoffs) > 1:

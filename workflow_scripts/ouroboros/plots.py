@@ -67,6 +67,7 @@ def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], p
         axes.loglog(ends, ends, color="black", linewidth=0.8, linestyle="--", label="perfect calibration")
         axes.set(xlabel="calibrated force uncertainty (eV/Å)", ylabel="force error (eV/Å)")
         axes.set_ylim(bottom=max(error.min(), np.median(error) / 100))
+        plain_log(axes.xaxis)
         axes.legend(loc="upper left")
         axes.set_title(f"rank correlation {figures['spearman']:.2f}, {figures['coverage_1_sigma']:.0%} within one σ")
 

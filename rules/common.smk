@@ -122,7 +122,7 @@ def dataset_input(wildcards):
 
 def train_input(wildcards):
     """The round's dataset and, for a warm start, the member of the round before."""
-    files = {"dataset": f"{ROUND}/dataset.npz".format(**wildcards)}
+    files = {"dataset": f"{round_folder(wildcards.arm, wildcards.r)}/dataset.npz"}
     if config["training"]["warm_start"] and wildcards.r != "0":
         before = computed_in(wildcards.arm, round_before(wildcards))
         files["start_from"] = f"{before}/model_{wildcards.m}/model.pt"
@@ -136,7 +136,7 @@ def decide_input(wildcards):
         "metrics": f"{shared}/test/metrics.json",
         "dataset": f"{shared}/dataset.json",
         "walkers": f"{shared}/explore/walkers.csv",
-        "selection": f"{ROUND}/select/selection.json".format(**wildcards),
+        "selection": f"{round_folder(wildcards.arm, wildcards.r)}/select/selection.json",
         "analysis": f"{shared}/analysis/analysis.json",
     }
 

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
 from ouroboros import seeds
-from ouroboros.config import ConfigError, load_experiment
+from ouroboros.config import ConfigError, load_experiment, oracle_settings
 
 try:
     config = load_experiment(config)
@@ -23,6 +23,7 @@ ROUND = f"{HOME}/{{arm}}/round_{{r}}"
 MEMBER = f"{ROUND}/model_{{m}}"
 LOGS = f"{HOME}/logs"
 TIMES = f"{HOME}/benchmarks"
+PUBLISHED_SPLITS = f"{REFERENCE}/raw/splits"
 STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared outputs of a failed job, labels stay
 
 # --- sizes -----------------------------------------------------------------------------------------------------
@@ -38,6 +39,10 @@ TEMPERATURES = [
     for temperature in config["reference"]["generate"]["temperatures_K"]
     for _ in range(config["reference"]["generate"]["trajectories_per_temperature"])
 ]
+SOURCE = config["reference"]["source"]
+ORACLE = oracle_settings(config["oracle"])
+POOL = ORACLE["kind"] == "pool"  # structures to choose from are labelled frames held back, not explored ones
+ORACLE_ENVIRONMENT = "../envs/mlip.yaml" if ORACLE["kind"] == "model" else "../envs/label.yaml"
 GPUS = 1 if config["device"] == "cuda" else 0  # on a CPU run members would else train one by one for nothing
 THREADS = config["threads"]
 
@@ -48,6 +53,44 @@ wildcard_constraints:
     m="[0-9]+",
     b="[0-9]+",
     k="[0-9]+",
+
+
+# --- the reference ---------------------------------------------------------------------------------------------
+def raw_files():
+    """What `curate` reads: trajectories made here, or imported frames and what is known of them."""
+    if SOURCE == "generate":
+        return {"raw": expand(f"{REFERENCE}/raw/trajectory_{{k}}.extxyz", k=range(len(TEMPERATURES)))}
+    return {"raw": [f"{REFERENCE}/raw/frames.npz"], "record": f"{REFERENCE}/raw/frames.json"}
+
+
+def files_to_import():
+    """What `import_reference` reads: a published set, or the user's own files."""
+    if SOURCE == "download":
+        return {"files": [f"{REFERENCE}/raw/published.npz"], "record": f"{REFERENCE}/raw/published.json"}
+    return {"files": config["reference"]["files"]["paths"]}
+
+
+def molecule():
+    """The name of the molecule, where the config gives one."""
+    return config["reference"][SOURCE].get("molecule")
+
+
+def checks_of_reference():
+    """What is judged before the first training; a run that asks for no label has no use for the oracle."""
+    files = {"leakage": f"{REFERENCE}/leakage.json"}
+    return files | ({"oracle": f"{REFERENCE}/oracle_check.json"} if LAST_ROUND else {})
+
+
+def split_input():
+    """The database, and the published indices where they are asked for."""
+    files = {"database": f"{REFERENCE}/reference.db"}
+    return files | ({"published": PUBLISHED_SPLITS} if config["split"]["strategy"] == "published" else {})
+
+
+def label_input():
+    """The candidates, what the reference's energies are like, and the pool where it is the oracle."""
+    files = {"candidates": f"{ROUND}/select/candidates.extxyz", "reference": f"{REFERENCE}/reference.json"}
+    return files | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})
 
 
 # --- lists of files --------------------------------------------------------------------------------------------
@@ -111,7 +154,11 @@ def round_before(wildcards):
 def dataset_input(wildcards):
     """Round 0 starts from the reference split; each later round grows the set of the one before it."""
     if wildcards.r == "0":
-        return {"reference": f"{REFERENCE}/reference.db", "split": f"{REFERENCE}/split.npz"}
+        return {
+            "reference": f"{REFERENCE}/reference.db",
+            "split": f"{REFERENCE}/split.npz",
+            "checked": ancient(f"{REFERENCE}/reference_checked.json"),  # other limits judge again and change no data
+        }
     labels = round_folder(wildcards.arm, round_before(wildcards))
     return {
         "previous": f"{computed_in(wildcards.arm, round_before(wildcards))}/dataset.npz",

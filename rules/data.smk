@@ -1,4 +1,4 @@
-"""Reference data: made here, curated, split once for all rounds. A download or an import would write raw/ instead."""
+"""Reference data: made here, downloaded or taken over from files; curated, split once for all rounds, and checked."""
 
 
 rule generate:
@@ -9,12 +9,14 @@ rule generate:
     benchmark:
         f"{TIMES}/generate/{{k}}.tsv"
     conda:
-        "../envs/label.yaml"
+        ORACLE_ENVIRONMENT
+    threads: config["labels"]["threads"]
     resources:
-        mem_mb=1000,
+        mem_mb=config["labels"]["mem_mb"],
         runtime=240,
     params:
-        oracle=config["oracle"],
+        oracle=ORACLE,
+        store=STORE,
         settings=without(config["reference"]["generate"], "temperatures_K", "trajectories_per_temperature"),
         temperature_K=temperature_of,
         seed=reference_seed,
@@ -22,9 +24,48 @@ rule generate:
         "../workflow_scripts/generate.py"
 
 
+rule download:
+    output:
+        data=f"{REFERENCE}/raw/published.npz",
+        record=f"{REFERENCE}/raw/published.json",
+        splits=directory(PUBLISHED_SPLITS),
+    log:
+        f"{LOGS}/download.log",
+    conda:
+        "../envs/label.yaml"
+    resources:
+        runtime=240,
+    params:
+        dataset=config["reference"]["download"]["dataset"],
+        molecule=config["reference"]["download"]["molecule"],
+        sha256=config["reference"]["download"]["sha256"],
+        reference=f"{REFERENCE}/reference.json",
+    script:
+        "../workflow_scripts/download.py"
+
+
+rule import_reference:
+    input:
+        **files_to_import(),
+    output:
+        frames=f"{REFERENCE}/raw/frames.npz",
+        record=f"{REFERENCE}/raw/frames.json",
+    log:
+        f"{LOGS}/import_reference.log",
+    conda:
+        "../envs/label.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        source=SOURCE,
+        settings=without(config["reference"]["files"], "paths"),
+    script:
+        "../workflow_scripts/import_reference.py"
+
+
 rule curate:
     input:
-        raw=expand(f"{REFERENCE}/raw/trajectory_{{k}}.extxyz", k=range(len(TEMPERATURES))),
+        **raw_files(),
     output:
         database=f"{REFERENCE}/reference.db",
         summary=f"{REFERENCE}/reference.json",
@@ -32,17 +73,19 @@ rule curate:
         f"{LOGS}/curate.log",
     conda:
         "../envs/label.yaml"
+    resources:
+        mem_mb=4000,
     params:
         settings=config["reference"]["curate"],
-        source=config["reference"]["source"],
-        molecule=config["reference"]["generate"]["molecule"],
+        source=SOURCE,
+        molecule=molecule(),
     script:
         "../workflow_scripts/curate.py"
 
 
 rule split:
     input:
-        database=f"{REFERENCE}/reference.db",
+        **split_input(),
     output:
         split=f"{REFERENCE}/split.npz",
         summary=f"{REFERENCE}/split.json",
@@ -50,8 +93,10 @@ rule split:
         f"{LOGS}/split.log",
     conda:
         "../envs/label.yaml"
+    resources:
+        mem_mb=4000,
     params:
-        settings=without(config["split"], "leakage_rmsd_A"),
+        settings=without(config["split"], "leakage_rmsd_A", "max_leaked_fraction"),
         seed=config["seed"],
     script:
         "../workflow_scripts/split.py"
@@ -67,7 +112,51 @@ rule leakage:
         f"{LOGS}/leakage.log",
     conda:
         "../envs/label.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
     params:
         threshold_A=config["split"]["leakage_rmsd_A"],
     script:
         "../workflow_scripts/leakage.py"
+
+
+rule check_oracle:
+    """The oracle labels some reference frames again: before the first training, so that no work is done in vain."""
+    input:
+        database=f"{REFERENCE}/reference.db",
+        reference=f"{REFERENCE}/reference.json",
+        split=f"{REFERENCE}/split.npz",
+    output:
+        summary=f"{REFERENCE}/oracle_check.json",
+    log:
+        f"{LOGS}/check_oracle.log",
+    conda:
+        ORACLE_ENVIRONMENT
+    threads: config["labels"]["threads"]
+    resources:
+        mem_mb=config["labels"]["mem_mb"],
+        runtime=240,
+    params:
+        oracle=ORACLE,
+        frames=config["oracle_gate"]["frames"],
+        store=STORE,
+    script:
+        "../workflow_scripts/check_oracle.py"
+
+
+rule check_reference:
+    """Stop before the first training where the test set leaks into it, or the oracle is another surface."""
+    input:
+        **checks_of_reference(),
+    output:
+        checked=f"{REFERENCE}/reference_checked.json",
+    log:
+        f"{LOGS}/check_reference.log",
+    conda:
+        "../envs/label.yaml"
+    params:
+        max_leaked_fraction=config["split"]["max_leaked_fraction"],
+        gate=without(config["oracle_gate"], "frames"),
+    script:
+        "../workflow_scripts/check_reference.py"

@@ -3,7 +3,7 @@
 
 rule label:
     input:
-        candidates=f"{ROUND}/select/candidates.extxyz",
+        **label_input(),
     output:
         labels=f"{ROUND}/label/batch_{{b}}.extxyz",
         failures=f"{ROUND}/label/batch_{{b}}_failures.csv",
@@ -12,13 +12,15 @@ rule label:
     benchmark:
         f"{TIMES}/{{arm}}/round_{{r}}/label_{{b}}.tsv"
     conda:
-        "../envs/label.yaml"
+        ORACLE_ENVIRONMENT
+    threads: config["labels"]["threads"]
     resources:
-        mem_mb=1000,
+        mem_mb=config["labels"]["mem_mb"],
         runtime=1440,
     params:
-        oracle=config["oracle"],
+        oracle=ORACLE,
         force_cap=config["labels"]["force_cap_eV_per_A"],
+        energy_window=config["labels"]["energy_window_eV_per_atom"],
         n_batches=len(BATCHES),
         store=STORE,
     script:

@@ -1,31 +1,61 @@
 """Dynamics with the committee: exploration for structures it does not know, and the production run."""
 
+if POOL:
 
-rule explore:
-    input:
-        models=members(f"{MEMBER}/model.pt"),
-        dataset=f"{ROUND}/dataset.npz",
-        calibration=f"{ROUND}/test/calibration.json",
-    output:
-        trajectory=f"{ROUND}/explore/trajectory.h5",
-        walkers=f"{ROUND}/explore/walkers.csv",
-    log:
-        f"{LOGS}/{{arm}}/round_{{r}}/explore.log",
-    benchmark:
-        f"{TIMES}/{{arm}}/round_{{r}}/explore.tsv"
-    conda:
-        "../envs/mlip.yaml"
-    threads: THREADS
-    resources:
-        gpu=GPUS,
-        mem_mb=2000,
-        runtime=240,
-    params:
-        settings=config["exploration"],
-        seed=seed_for("explore"),
-        device=config["device"],
-    script:
-        "../workflow_scripts/explore.py"
+    rule score_pool:
+        """Active learning on a labelled set: what is left of the pool takes the place of exploration."""
+        input:
+            models=members(f"{MEMBER}/model.pt"),
+            dataset=f"{ROUND}/dataset.npz",
+            calibration=f"{ROUND}/test/calibration.json",
+            database=f"{REFERENCE}/reference.db",
+            split=f"{REFERENCE}/split.npz",
+        output:
+            trajectory=f"{ROUND}/explore/trajectory.h5",
+            walkers=f"{ROUND}/explore/walkers.csv",
+        log:
+            f"{LOGS}/{{arm}}/round_{{r}}/score_pool.log",
+        benchmark:
+            f"{TIMES}/{{arm}}/round_{{r}}/score_pool.tsv"
+        conda:
+            "../envs/mlip.yaml"
+        threads: THREADS
+        resources:
+            gpu=GPUS,
+            mem_mb=4000,
+            runtime=240,
+        params:
+            device=config["device"],
+        script:
+            "../workflow_scripts/score_pool.py"
+
+else:
+
+    rule explore:
+        input:
+            models=members(f"{MEMBER}/model.pt"),
+            dataset=f"{ROUND}/dataset.npz",
+            calibration=f"{ROUND}/test/calibration.json",
+        output:
+            trajectory=f"{ROUND}/explore/trajectory.h5",
+            walkers=f"{ROUND}/explore/walkers.csv",
+        log:
+            f"{LOGS}/{{arm}}/round_{{r}}/explore.log",
+        benchmark:
+            f"{TIMES}/{{arm}}/round_{{r}}/explore.tsv"
+        conda:
+            "../envs/mlip.yaml"
+        threads: THREADS
+        resources:
+            gpu=GPUS,
+            mem_mb=2000,
+            runtime=240,
+        params:
+            settings=config["exploration"],
+            seed=seed_for("explore"),
+            device=config["device"],
+        script:
+            "../workflow_scripts/explore.py"
 
 
 rule simulate:

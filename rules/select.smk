@@ -31,7 +31,7 @@ rule select:
         mem_mb=2000,
     params:
         settings=config["selection"],
-        timestep_fs=config["exploration"]["timestep_fs"],
+        timestep_fs=None if POOL else config["exploration"]["timestep_fs"],
         strategy=strategy_of,
         seed=seed_for("select"),
         device=config["device"],

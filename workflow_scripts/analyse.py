@@ -14,7 +14,8 @@ with start(snakemake) as job:
 
     thermo, summary, target = snakemake.input.thermo, Path(snakemake.output.summary), snakemake.params.temperature_K
     reference = read_database(snakemake.input.reference)
-    apart = np.abs(reference.columns["temperature_K"] - target)  # compare with the temperature nearest to it
+    temperature = reference.columns.get("temperature_K", np.full(len(reference), np.nan))
+    apart = np.nan_to_num(np.abs(temperature - target))  # compare with the temperature nearest to it, if any is known
     analysis = analyse(
         snakemake.input.trajectory,
         thermo,
@@ -22,6 +23,7 @@ with start(snakemake) as job:
         target_temperature_K=target,
         **snakemake.params.settings,
     )
-    analysis["distances"]["reference_temperature_K"] = float(reference.columns["temperature_K"][apart.argmin()])
+    nearest = temperature[apart.argmin()]
+    analysis["distances"]["reference_temperature_K"] = float(nearest) if np.isfinite(nearest) else None
     write_json(summary, analysis)
     draw(analysis, thermo, summary.parent)

@@ -7,7 +7,7 @@ with start(snakemake) as job:
 
     from ouroboros.datasets import describe, grow, load_split, start_set
     from ouroboros.frames import Frames
-    from ouroboros.labelling import read_labels
+    from ouroboros.label_files import read_labels
     from ouroboros.records import write_json
     from ouroboros.reference import read_database
 

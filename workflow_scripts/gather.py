@@ -3,7 +3,8 @@
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros.labelling import gather, read_failures, read_labels, write_failures, write_labels
+    from ouroboros.label_files import read_failures, read_labels, write_failures, write_labels
+    from ouroboros.labelling import gather
     from ouroboros.records import write_json
 
     files, output, where = snakemake.input, snakemake.output, snakemake.wildcards

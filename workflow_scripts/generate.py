@@ -3,17 +3,20 @@
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros.labelling import write_labels
+    from ouroboros.label_files import write_labels
+    from ouroboros.label_store import LabelStore, StoredOracle
     from ouroboros.oracles import make_oracle
     from ouroboros.reference import generate_trajectory
+    from ouroboros.reference.pool import oracle_settings
 
-    oracle = make_oracle(snakemake.params.oracle)
+    params = snakemake.params
+    oracle = make_oracle(oracle_settings(params.oracle, {}, None))
     trajectory = generate_trajectory(
-        oracle=oracle,
-        temperature_K=snakemake.params.temperature_K,
-        seed=snakemake.params.seed,
+        oracle=StoredOracle(oracle, LabelStore(params.store)),
+        temperature_K=params.temperature_K,
+        seed=params.seed,
         trajectory=int(snakemake.wildcards.k),
-        **snakemake.params.settings,
+        **params.settings,
     )
-    trajectory = trajectory.with_columns(level_of_theory=oracle.level_of_theory)
+    trajectory = trajectory.with_columns(level_of_theory=oracle.level_of_theory, citation=oracle.citation)
     write_labels(snakemake.output.trajectory, trajectory.to_atoms())

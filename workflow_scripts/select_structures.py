@@ -7,7 +7,7 @@ with start(snakemake) as job:
 
     from ouroboros import plots
     from ouroboros.frames import Frames
-    from ouroboros.labelling import write_labels
+    from ouroboros.label_files import write_labels
     from ouroboros.records import write_json
     from ouroboros.selection import select
     from ouroboros.trajectories import read_exploration

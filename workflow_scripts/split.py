@@ -6,25 +6,14 @@ with start(snakemake) as job:
     import numpy as np
 
     from ouroboros.records import write_json
-    from ouroboros.reference import read_database, split_by_trajectory
+    from ouroboros.reference import describe_split, make_split, read_database, read_published
 
-    settings = snakemake.params.settings
+    settings, published = snakemake.params.settings, None
     frames = read_database(snakemake.input.database)
-    split = split_by_trajectory(
-        frames,
-        settings["train"],
-        settings["validation"],
-        settings["test"],
-        settings["start_temperature_max_K"] or float("inf"),
-        snakemake.params.seed,
-    )
-    temperatures, counts = np.unique(frames.columns["temperature_K"][split["test_idx"]], return_counts=True)
-    summary = {
-        **{name.removesuffix("_idx"): len(indices) for name, indices in split.items()},
-        "test_frames_by_temperature_K": {f"{t:g}": int(n) for t, n in zip(temperatures, counts, strict=True)},
-        "test_trajectories": sorted({int(t) for t in frames.columns["trajectory"][split["test_idx"]]}),
-        "train_trajectories": sorted({int(t) for t in frames.columns["trajectory"][split["train_idx"]]}),
-    }
+    if settings["strategy"] == "published":
+        published = read_published(snakemake.input.published, settings["fold"])
+    split = make_split(frames, settings, snakemake.params.seed, published)
     np.savez(snakemake.output.split, **split)
+    summary = {"strategy": settings["strategy"], **describe_split(frames, split, settings["column"])}
     write_json(snakemake.output.summary, summary)
     job.say(f"split: {summary['train']} train, {summary['val']} validation, {summary['test']} test frames")

@@ -33,7 +33,7 @@ with start(snakemake) as job:
         member_forces_eV_per_A=prediction.member_forces,
         n_atoms=frames.n_atoms,
         numbers=frames.numbers,
-        temperature_K=frames.columns["temperature_K"],
+        temperature_K=frames.columns.get("temperature_K", np.full(len(frames), np.nan)),
     )
     plots.parity(prediction, frames, metrics["committee"], output.parity)
     error, sigma = uncertainty.force_errors(prediction, frames), factor * prediction.force_std

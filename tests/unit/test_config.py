@@ -29,6 +29,17 @@ def test_the_result_is_plain_values_that_survive_json():
     assert json.loads(json.dumps(experiment)) == experiment
 
 
+NAMED = {
+    "paths": [__file__],
+    "energy_key": "energy",
+    "force_key": "forces",
+    "energy_unit": "eV",
+    "force_unit": "eV/A",
+    "length_unit": "A",
+    "level_of_theory": "PBE",
+}
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
@@ -75,6 +86,36 @@ def test_the_result_is_plain_values_that_survive_json():
         ({"simulation": {"steps": 100}}, ["simulation.steps", "100", "20"]),
         ({"rounds": {"seeds": [1, 1]}}, ["rounds.seeds", "[1, 1]"]),
         ({"name": "my run/../x"}, ["name", "my run/../x"]),
+        ({"split": {"train": 1.5}}, ["split.train", "1.5", "share between 0 and 1"]),
+        ({"split": {"train": "all"}}, ["split.train", "'all'", "number of frames"]),
+        ({"split": {"train": 0.8, "test": 0.3, "strategy": "random"}}, ["split.train", "split.test", "[0.8, 0.3]"]),
+        ({"split": {"strategy": "column"}}, ["split.column", "not set"]),
+        ({"split": {"strategy": "published"}}, ["split.strategy", "published", "rMD17"]),
+        ({"reference": {"source": "files", "files": NAMED | {"paths": []}}}, ["reference.files.paths", "empty"]),
+        ({"reference": {"source": "files", "files": NAMED | {"paths": ["nowhere.xyz"]}}}, ["paths", "'nowhere.xyz'"]),
+        (
+            {"reference": {"source": "files", "files": NAMED | {"energy_key": None, "energy_unit": None}}},
+            ["reference.files.energy_key", "reference.files.energy_unit", "never guessed"],
+        ),
+        (
+            {"reference": {"source": "files", "files": NAMED | {"energy_unit": "kcal"}}},
+            ["reference.files.energy_unit", "'kcal'", "kcal/mol"],
+        ),
+        ({"reference": {"download": {"molecule": "asprin"}}}, ["reference.download.molecule", "asprin", "aspirin"]),
+        ({"reference": {"download": {"sha256": "abc"}}}, ["reference.download.sha256", "abc", "64 hexadecimal digits"]),
+        ({"oracle": {"kind": "orca"}}, ["oracle.kind", "'orca'", "pyscf"]),
+        ({"oracle": {"method": "GFN1-xTB"}}, ["oracle.method", "unknown"]),
+        ({"oracle": {"xtb": {"method": "PM7"}}}, ["oracle.xtb.method", "PM7", "GFN2-xTB"]),
+        ({"oracle": {"kind": "pyscf", "pyscf": {"functional": "PBEE"}}}, ["oracle.pyscf.functional", "PBEE"]),
+        ({"oracle": {"kind": "pyscf", "pyscf": {"basis": "def2-XVP"}}}, ["oracle.pyscf.basis", "def2-XVP"]),
+        ({"oracle": {"kind": "ase"}}, ["oracle.ase.calculator", "ase.calculators.orca.ORCA"]),
+        (
+            {"oracle": {"kind": "ase", "ase": {"calculator": "ase.nothing.X", "level_of_theory": "PBE"}}},
+            ["ase.nothing"],
+        ),
+        ({"oracle": {"kind": "pool"}}, ["oracle.kind", "pool", "reference.source"]),
+        ({"oracle": {"kind": "model"}}, ["oracle.model.paths", "empty"]),
+        ({"oracle": {"kind": "model", "model": {"paths": ["no.pt"]}}}, ["oracle.model.paths", "'no.pt'"]),
     ],
 )
 def test_a_bad_config_is_one_sentence_that_names_key_value_and_what_is_allowed(config, words):

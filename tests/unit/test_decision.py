@@ -14,6 +14,7 @@ GOOD = {
     "force_mae_meV_per_A": 30.0,
     "uncertain_fraction": 0.01,
     "survival_fraction": 1.0,
+    "walkers": 16,
     "frames_explored": 800,
     "checks_failed": [],
 }
@@ -85,3 +86,14 @@ def test_no_explored_frame_is_broken_and_sends_the_reader_to_the_walkers():
 def test_no_physical_frame_is_broken_and_sends_the_reader_to_the_selection(last_round):
     verdict = decide({**GOOD, "uncertain_fraction": None}, TARGETS, last_round=last_round)
     assert verdict.state == "broken" and "select/selection.csv" in verdict.reason
+
+
+def test_a_pool_has_no_walkers_to_survive():
+    pool = {**GOOD, "walkers": 0, "survival_fraction": None}
+    assert decide(pool, TARGETS, last_round=False).state == "converged"
+
+
+def test_a_pool_that_is_used_up_is_budget_spent_and_not_broken():
+    empty = {**GOOD, "walkers": 0, "survival_fraction": None, "frames_explored": 0, "uncertain_fraction": None}
+    verdict = decide(empty, TARGETS, last_round=False)
+    assert verdict.state == "budget_spent" and "pool" in verdict.reason

@@ -70,7 +70,9 @@ def scripts_and_environments():
         for rule in re.split(r"^\s*(?:rule|checkpoint) \w+:", rules.read_text(), flags=re.MULTILINE)[1:]:
             script = re.search(r'"\.\./workflow_scripts/([^"]+)"', rule)
             environment = re.search(r'"\.\./envs/([^"]+)"', rule)
-            if script:
+            if script and "ORACLE_ENVIRONMENT" in rule:  # of the oracle's kind: the common one here
+                yield script[1], "label.yaml"
+            elif script:
                 yield script[1], environment[1] if environment else None
 
 

@@ -15,7 +15,9 @@ import os, sys
 from types import SimpleNamespace
 from ouroboros.job import start
 
-snakemake = SimpleNamespace(rule="train", log=["logs/deep/train.log"], params={params}, threads=1)
+snakemake = SimpleNamespace(
+    rule="train", log=["logs/deep/train.log"], params={params}, threads=1, resources={{"mem_mb": 1000}}
+)
 print("before")
 with start(snakemake) as job:
 {body}

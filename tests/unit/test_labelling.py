@@ -1,32 +1,30 @@
-"""Labelling: checked labels, a reason for each failure, nothing computed twice, nothing lost in a file."""
+"""Labelling: checked labels, a reason for each failure, nothing computed twice, no fault that costs two."""
 
-import ase.io
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
-from ase.calculators.singlepoint import SinglePointCalculator
+from ase.build import molecule
+from faulty_calculator import copper
 
-from ouroboros import labelling
-from ouroboros.contacts import check_geometry, closest_contacts
+from ouroboros.energy_baseline import EnergyRange
 from ouroboros.frames import Frames
-from ouroboros.label_store import LabelStore
+from ouroboros.label_files import read_labels, write_labels
+from ouroboros.label_store import LabelStore, StoredOracle, label_key
+from ouroboros.label_worker import LabelWorker
+from ouroboros.labelling import Checks, check_label, gather, label_batch, share
 from ouroboros.oracles import Label, make_oracle
 
-CHECKS = {"force_cap_eV_per_A": 50.0}
-
-
-class CountingOracle:
-    """GFN2-xTB that counts what it computes, or an oracle that always gives one label."""
-
-    def __init__(self, label=None, **settings):
-        self._xtb = make_oracle({"kind": "xtb", **settings})
-        self._label, self.calls = label, 0
-        self.settings, self.level_of_theory = self._xtb.settings, self._xtb.level_of_theory
-
-    def label(self, atoms):
-        self.calls += 1
-        return self._label or self._xtb.label(atoms)
+CHECKS = Checks(force_cap=50.0)
 
 
 def candidates(n=4):
@@ -39,112 +37,243 @@ def candidates(n=4):
     return images
 
 
+def label(images, folder, checks=CHECKS, time_limit_s=60.0, **settings):
+    """Label with the real worker."""
+    settings = {"kind": "xtb", **settings}
+    with LabelWorker(settings, LabelStore(folder), time_limit_s) as worker:
+        return label_batch(images, make_oracle(settings), LabelStore(folder), checks, worker)
+
+
+def stored(folder):
+    return {path.stem: path.stat().st_mtime_ns for path in Path(folder).glob("??/*.json")}
+
+
 def test_labels_and_where_they_came_from(tmp_path):
-    oracle, store, images = CountingOracle(), LabelStore(tmp_path), candidates()
-    good, failures = labelling.label_batch(images, oracle, store, CHECKS)
-    assert failures == [] and oracle.calls == 4
+    images, oracle = candidates(), make_oracle({"kind": "xtb"})
+    good, failures = label(images, tmp_path)
+    assert failures == [] and len(stored(tmp_path)) == 4
     for atoms, image in zip(good, images, strict=True):
-        label = oracle.label(image)
-        assert atoms.get_potential_energy() == label.energy
-        np.testing.assert_array_equal(atoms.get_forces(), label.forces)
+        expected = oracle.label(image)
+        assert atoms.get_potential_energy() == expected.energy
+        np.testing.assert_array_equal(atoms.get_forces(), expected.forces)
         assert atoms.info["candidate"] == image.info["candidate"]
         assert atoms.info["score_eV_per_A"] == image.info["score_eV_per_A"]
         assert atoms.info["level_of_theory"] == "GFN2-xTB" and atoms.info["from_store"] is False
-        assert store.get(atoms.info["label_key"]).energy == label.energy
+        assert LabelStore(tmp_path).get(atoms.info["label_key"]).energy == expected.energy
         assert image.calc is None and "label_key" not in image.info
+    assert not list(tmp_path.rglob("*.claim")) and not list(tmp_path.glob("scratch/*"))
 
 
 def test_a_second_run_computes_nothing(tmp_path):
-    labelling.label_batch(candidates(), CountingOracle(), LabelStore(tmp_path), CHECKS)
-    again = CountingOracle()
-    good, failures = labelling.label_batch(candidates(), again, LabelStore(tmp_path), CHECKS)
-    assert again.calls == 0 and failures == []
+    label(candidates(), tmp_path)
+    before = stored(tmp_path)
+    good, failures = label(candidates(), tmp_path)
+    assert stored(tmp_path) == before and failures == []
     assert all(atoms.info["from_store"] for atoms in good)
-    other = CountingOracle(method="GFN1-xTB")
-    labelling.label_batch(candidates(), other, LabelStore(tmp_path), CHECKS)
-    assert other.calls == 4
+    label(candidates(), tmp_path, method="GFN1-xTB")
+    assert len(stored(tmp_path)) == 8
+
+
+def test_the_same_structure_twice_is_computed_once(tmp_path):
+    image = candidates(1)[0]
+    good, _ = label([image, image.copy()], tmp_path)
+    assert len(good) == 2 and len(stored(tmp_path)) == 1
 
 
 def test_an_unconverged_scf_is_a_row_and_is_not_tried_again(tmp_path):
-    for expected_calls in (4, 0):
-        oracle = CountingOracle(max_iterations=1)
-        good, failures = labelling.label_batch(candidates(), oracle, LabelStore(tmp_path), CHECKS)
-        assert good == [] and oracle.calls == expected_calls
-        assert [row["candidate"] for row in failures] == ["3_0", "3_1", "3_2", "3_3"]
-        assert all(row["reason"] == "not_converged" and "not converged" in row["message"] for row in failures)
-
-
-def test_what_broke_is_tried_again(tmp_path):
-    broken = Label.failed(3, "GFN2-xTB", 0.1, "licence server down", reusable=False)
-    oracle = CountingOracle(broken)
     for _ in range(2):
-        _, failures = labelling.label_batch(candidates(1), oracle, LabelStore(tmp_path), CHECKS)
-        assert failures[0]["reason"] == "oracle_error" and failures[0]["message"] == "licence server down"
-    assert oracle.calls == 2
+        good, failures = label(candidates(), tmp_path, max_iterations=1)
+        assert good == [] and [row["candidate"] for row in failures] == ["3_0", "3_1", "3_2", "3_3"]
+        assert all(row["reason"] == "not_converged" and "not converged" in row["message"] for row in failures)
+        before = stored(tmp_path)
+        assert set(before) == {row["label_key"] for row in failures}
+    assert stored(tmp_path) == before
 
 
 def test_one_failure_does_not_stop_the_batch(tmp_path):
     images = candidates()
     images.insert(1, Atoms("U2", [[0, 0, 0], [0, 0, 3]]))  # no such element in xTB, and no name
-    good, failures = labelling.label_batch(images, CountingOracle(), LabelStore(tmp_path), CHECKS)
+    good, failures = label(images, tmp_path)
     assert len(good) == 4
     assert [(row["candidate"], row["reason"]) for row in failures] == [(1, "oracle_error")]
+    assert len(stored(tmp_path)) == 4  # what broke is not kept, and so tried again
 
 
 def test_atoms_too_close_are_never_computed(tmp_path):
-    oracle, images = CountingOracle(), candidates(2)
+    images = candidates(2)
     images[0].positions[1] = images[0].positions[0] + [0, 0, 0.05]
-    good, failures = labelling.label_batch(images, oracle, LabelStore(tmp_path), CHECKS)
-    assert oracle.calls == 1 and len(good) == 1
+    good, failures = label(images, tmp_path)
+    assert len(stored(tmp_path)) == len(good) == 1
     assert failures[0]["reason"] == "too_close" and "0.050 Å apart" in failures[0]["message"]
 
 
-def test_another_force_cap_judges_stored_labels_anew(tmp_path):
-    store = LabelStore(tmp_path)
-    assert len(labelling.label_batch(candidates(1), CountingOracle(), store, CHECKS)[0]) == 1
-    oracle = CountingOracle()
-    _, failures = labelling.label_batch(candidates(1), oracle, store, {"force_cap_eV_per_A": 0.1})
-    assert oracle.calls == 0
+def test_other_limits_judge_stored_labels_anew(tmp_path):
+    assert len(label(candidates(1), tmp_path)[0]) == 1
+    before = stored(tmp_path)
+    _, failures = label(candidates(1), tmp_path, Checks(force_cap=0.1))
+    assert stored(tmp_path) == before
     assert failures[0]["reason"] == "force_cap" and "above the cap of 0.1 eV/Å" in failures[0]["message"]
 
 
-def test_a_nan_is_a_failure(tmp_path):
+def test_an_energy_that_the_reference_cannot_have(tmp_path):
+    good, _ = label(candidates(6), tmp_path)
+    usual = EnergyRange.of(Frames.from_atoms(good))
+    strange = candidates(1)[0]
+    strange.positions[1] *= 1.7  # an O-H bond half broken
+    for window, reasons in ((5.0, []), (0.3, ["energy_outlier"])):
+        checks = Checks(50.0, energy_range=usual, energy_window=window)
+        _, failures = label([*candidates(6), strange], tmp_path, checks)
+        assert [row["reason"] for row in failures] == reasons
+    assert "eV/atom from the mean of the reference" in failures[0]["message"]
+
+
+def test_a_nan_is_a_failure():
     for energy, force in ((np.nan, 0.0), (1.0, np.nan), (1.0, np.inf)):
-        label = Label(energy, np.full((3, 3), force), True, "x", 0.1)
-        assert labelling.check_label(label, 50.0)[0] == "not_finite"
+        broken = Label(energy, np.full((3, 3), force), True, "x", 0.1)
+        assert check_label(molecule("H2O"), broken, CHECKS)[0] == "not_finite"
 
 
-def test_check_geometry():
-    assert check_geometry(molecule("CH3CH2OH")) is None
-    assert check_geometry(bulk("Si")) is None
-    assert "no atoms" in check_geometry(Atoms())
-    assert "not finite" in check_geometry(Atoms("H2", [[0, 0, 0], [0, 0, np.nan]]))
-    across = Atoms("H2", [[0, 0, 0.1], [0, 0, 7.9]], cell=[8, 8, 8], pbc=True)
-    assert "atoms 0 (H) and 1 (H) are 0.200 Å apart, under 0.5 of" in check_geometry(across)
-    across.pbc = False
-    assert check_geometry(across) is None
-    assert "0.000 Å" in check_geometry(Atoms("H2", np.zeros((2, 3))))
+def test_batches_cost_about_the_same():
+    names = ["CH4", "C6H6", "H2O", "CH3CH2OH", "C6H6", "CH3OH", "C5H5N", "NH3", "C4H4O"] * 4
+    images = [molecule(name) for name in names]
+    cost = {id(a): a.numbers.sum() ** 3 for a in images}
+    parts = [share(images, b, 3) for b in range(3)]
+    assert sorted(id(a) for part in parts for a in part) == sorted(cost)
+    sums = [sum(cost[id(a)] for a in part) for part in parts]
+    assert max(sums) < 1.1 * min(sums)
+    assert [len(share(images[:1] * 60, b, 2)) for b in range(2)] == [30, 30]
+    assert share([], 0, 2) == []
 
 
-def test_closest_contacts_of_all_frames_at_once():
-    images = [molecule(name) for name in ("H2O", "CH4", "OH", "H", "CO2", "NH3")] + [bulk("Si"), bulk("Si", a=3.0)]
-    images[1].positions[2] = images[1].positions[0] * 0.7 + images[1].positions[2] * 0.3
-    closest = closest_contacts(Frames.from_atoms(images))
-    for atoms, contact in zip(images, closest, strict=True):
-        if np.isfinite(contact):
-            assert check_geometry(atoms, contact * 1.0001) and check_geometry(atoms, contact * 0.9999) is None
-    assert np.isinf(closest[3]) and closest[1] < 0.5 < closest[0]
+def test_generated_frames_are_labelled_through_the_store(tmp_path):
+    oracle = StoredOracle(make_oracle({"kind": "xtb"}), LabelStore(tmp_path))
+    first = oracle.label(molecule("H2O"))
+    before = stored(tmp_path)
+    again = oracle.label(molecule("H2O"))
+    assert again.energy == first.energy and stored(tmp_path) == before and len(before) == 1
+
+
+# --- faults ----------------------------------------------------------------------------------------------------
+
+
+def emt(log, **arguments):
+    """Settings of an oracle that counts and breaks on purpose."""
+    return {
+        "kind": "ase",
+        "calculator": "faulty_calculator.FaultyEMT",
+        "arguments": {"log": str(log), **arguments},
+        "converged": "converged",
+        "level_of_theory": "EMT",
+    }
+
+
+def begun(log):
+    return [float(line) for line in log.read_text().split()] if log.exists() else []
+
+
+NAMES = [0.01, 0.02, 0.03, 0.04, 0.05]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        ("crash", "crashed", "SIGSEGV"),
+        ("hang", "time_limit", "labels.time_limit_s (1 s)"),
+        ("program", "time_limit", "labels.time_limit_s (1 s)"),
+        ("unconverged", "not_converged", "converge"),
+    ],
+)
+def test_a_fault_costs_one_label(tmp_path, fault, reason, words):
+    log = tmp_path / "log"
+    settings = emt(log, **{fault: [0.02, 0.04]})
+    good, failures = label([copper(name) for name in NAMES], tmp_path, time_limit_s=1.0, **settings)
+    assert [atoms.info["candidate"] for atoms in good] == ["0.01", "0.03", "0.05"]
+    assert [(row["candidate"], row["reason"]) for row in failures] == [("0.02", reason), ("0.04", reason)]
+    assert all(words in row["message"] for row in failures), failures
+    if fault == "program":  # it is ended with the process that waited for it
+        pid = int(log.with_suffix(".pid").read_text())
+        status = Path(f"/proc/{pid}/stat")
+        assert not status.exists() or status.read_text().split()[2] == "Z"
+    label([copper(name) for name in NAMES], tmp_path, time_limit_s=1.0, **settings)
+    again = [0.02, 0.04] if fault != "unconverged" else []  # an answer is not asked for twice; what broke is
+    assert begun(log) == NAMES + again
+
+
+BATCH = """
+import sys, json
+from ouroboros.label_store import LabelStore
+from ouroboros.label_worker import LabelWorker
+from ouroboros.labelling import Checks, label_batch
+from ouroboros.oracles import make_oracle
+from faulty_calculator import copper
+settings, folder, names = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+store = LabelStore(folder)
+with LabelWorker(settings, store, 60) as worker:
+    good, failures = label_batch([copper(n) for n in names], make_oracle(settings), store, Checks(50.0), worker)
+print(len(good), len(failures))
+"""
+
+
+def batch(settings, folder, names):
+    here = str(Path(__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, here])}
+    command = [sys.executable, "-c", BATCH, json.dumps(settings), str(folder), json.dumps(names)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+
+
+def test_two_jobs_share_the_work(tmp_path):
+    """As two arms do that select the same structures."""
+    names, log = [round(0.001 * i, 3) for i in range(1, 31)], tmp_path / "log"
+    jobs = [batch(emt(log, seconds=0.05), tmp_path, names) for _ in range(2)]
+    assert [job.communicate()[0].split() for job in jobs] == [["30", "0"]] * 2
+    assert sorted(begun(log)) == names
+
+
+def kill_group(job):
+    """Kill -9 of a job and all its children, as a machine that goes down would."""
+    children = subprocess.run(["pgrep", "-s", str(job.pid)], capture_output=True, text=True).stdout.split()
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_labels_survive_kills_at_any_moment(tmp_path):
+    """At least 20 kills, of the job alone (its worker ends its label) and of all: none lost, repeated or corrupt."""
+    names, log = [round(0.001 * i, 3) for i in range(1, 121)], tmp_path / "log"
+    settings, chance = emt(log, seconds=0.02), random.Random(7)
+    key_of = {name: label_key(copper(name), make_oracle(settings).settings) for name in names}
+    kills, repeated = 0, 0
+    while kills < 20:
+        done, seen = set(stored(tmp_path)), len(begun(log))
+        # half of the names at first, so that there is work left for the last kills
+        job = batch(settings, tmp_path, names[: 60 + 3 * kills])
+        while len(begun(log)) == seen and job.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.1))
+        if job.poll() is None:
+            kills += 1
+        job.kill() if kills % 2 else kill_group(job)
+        job.communicate()
+        repeated += sum(key_of[name] in done for name in begun(log)[seen:])
+    done = set(stored(tmp_path))
+    seen = len(begun(log))
+    good, failures = label([copper(name) for name in names], tmp_path, **settings)
+    repeated += sum(key_of[name] in done for name in begun(log)[seen:])
+    assert (len(good), failures, repeated) == (120, [], 0)
+    assert not list(tmp_path.rglob("*.broken")) and not list(tmp_path.rglob("*.claim"))
+    oracle = make_oracle(settings)
+    for name in chance.sample(names, 5):
+        np.testing.assert_array_equal(LabelStore(tmp_path).get(key_of[name]).forces, oracle.label(copper(name)).forces)
+
+
+# --- what comes after ------------------------------------------------------------------------------------------
 
 
 def test_gather(tmp_path):
-    store = LabelStore(tmp_path)
-    labelling.label_batch(candidates(1), CountingOracle(), store, CHECKS)
+    label(candidates(1), tmp_path)
     close = Atoms("H2", [[0, 0, 0], [0, 0, 0.05]], info={"candidate": "close"})
-    batches = [
-        labelling.label_batch(images, CountingOracle(), store, CHECKS)
-        for images in (candidates(3), [close], [], candidates(4)[3:])
-    ]
-    good, failures, summary = labelling.gather(batches)
+    batches = [label(images, tmp_path) for images in (candidates(3), [close], [], candidates(4)[3:])]
+    good, failures, summary = gather(batches)
     assert [row["candidate"] for row in failures] == ["close"]
     assert [atoms.info["candidate"] for atoms in good] == ["3_0", "3_1", "3_2", "3_3"]
     assert summary.pop("oracle_seconds") == pytest.approx(sum(atoms.info["label_seconds"] for atoms in good))
@@ -159,68 +288,19 @@ def test_gather(tmp_path):
     }
     good[0].info["level_of_theory"] = "PBE"
     with pytest.raises(ValueError, match="different levels of theory"):
-        labelling.gather([(good, [])])
+        gather([(good, [])])
 
 
 def test_gather_nothing():
-    good, failures, summary = labelling.gather([([], [])])
+    good, failures, summary = gather([([], [])])
     assert (good, failures) == ([], [])
     assert summary["failed_fraction"] == 0.0 and summary["level_of_theory"] is None
 
 
-def awkward():
-    """A structure with numbers and words that text formats like to change."""
-    atoms = molecule("CH3CH2OH")
-    atoms.rattle(0.3, seed=3)
-    atoms.positions *= np.pi
-    atoms.info.update(
-        candidate="3_12", flag=True, count=7, score=1 / 3, word="T", level="PBE/def2-SVP, density fitting", exp="1e5",
-        quote='a "b" c', empty="",
-    )  # fmt: skip
-    forces = np.random.default_rng(1).normal(size=(9, 3)) * 10.0 ** np.arange(-12, 15).reshape(9, 3)
-    atoms.calc = SinglePointCalculator(atoms, energy=-97080.12345678901 / 3, forces=forces)
-    return atoms
-
-
-def test_extended_xyz_loses_nothing(tmp_path):
-    atoms = awkward()
-    labelling.write_labels(tmp_path / "labels.extxyz", [atoms, bulk("Si", cubic=True), molecule("H")])
-    first, silicon, hydrogen = labelling.read_labels(tmp_path / "labels.extxyz")
-    np.testing.assert_array_equal(first.positions, atoms.positions)
-    np.testing.assert_array_equal(first.get_forces(), atoms.get_forces())
-    assert first.get_potential_energy() == atoms.get_potential_energy()
-    assert first.info == atoms.info
-    assert {key: type(value) for key, value in first.info.items()} == {k: type(v) for k, v in atoms.info.items()}
-    np.testing.assert_array_equal(silicon.cell.array, bulk("Si", cubic=True).cell.array)
-    assert silicon.pbc.all() and silicon.calc is None and not first.pbc.any()
-    assert hydrogen.symbols == "H"
-
-    ase.io.write(tmp_path / "rounded.extxyz", atoms)  # why ASE's own writer is not used
-    rounded = ase.io.read(tmp_path / "rounded.extxyz")
-    assert 1e-9 < abs(rounded.get_forces()[:4] - atoms.get_forces()[:4]).max() < 1e-8
-    assert rounded.info["candidate"] == 312
-
-
 def test_stored_candidates_keep_their_key(tmp_path):
     """A file between select and label must not change the identity of a structure."""
-    store, path = LabelStore(tmp_path / "labels"), tmp_path / "candidates.extxyz"
-    labelling.label_batch(candidates(), CountingOracle(), store, CHECKS)
-    labelling.write_labels(path, candidates())
-    oracle = CountingOracle()
-    good, _ = labelling.label_batch(labelling.read_labels(path), oracle, store, CHECKS)
-    assert oracle.calls == 0 and [atoms.info["candidate"] for atoms in good] == ["3_0", "3_1", "3_2", "3_3"]
-
-
-def test_empty_batches(tmp_path):
-    path = tmp_path / "batch_0.extxyz"
-    labelling.write_labels(path, [])
-    assert path.exists() and labelling.read_labels(path) == []
-    labelling.write_failures(tmp_path / "failures.csv", [])
-    assert (tmp_path / "failures.csv").read_text().strip() == "candidate,reason,message,seconds"
-    assert labelling.read_failures(tmp_path / "failures.csv") == []
-
-
-def test_failures_as_csv(tmp_path):
-    rows = [{"candidate": "3_12", "reason": "oracle_error", "message": 'died, "badly"\nå', "seconds": 0.1 + 0.2}]
-    labelling.write_failures(tmp_path / "failures.csv", rows)
-    assert labelling.read_failures(tmp_path / "failures.csv") == rows
+    label(candidates(), tmp_path / "labels")
+    write_labels(tmp_path / "candidates.extxyz", candidates())
+    good, _ = label(read_labels(tmp_path / "candidates.extxyz"), tmp_path / "labels")
+    assert [atoms.info["candidate"] for atoms in good] == ["3_0", "3_1", "3_2", "3_3"]
+    assert all(atoms.info["from_store"] for atoms in good)

@@ -12,9 +12,10 @@ from schnetpack.transform import ASENeighborList, MatScipyNeighborList
 
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.committee import Committee
+from ouroboros.energy_baseline import fit_energy_offsets
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
-from ouroboros.models import build_model, export_schnetpack, fit_energy_offsets, load_model, save_model
+from ouroboros.models import build_model, export_schnetpack, load_model, save_model
 
 REPRESENTATIONS = ("painn", "schnet", "so3net")
 

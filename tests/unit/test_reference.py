@@ -1,4 +1,4 @@
-"""Reference: molecules by name, trajectories, curation, split, leakage."""
+"""Reference: molecules by name, trajectories, curation."""
 
 import subprocess
 import sys
@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import molecule
-from scipy.spatial.transform import Rotation
 
 from ouroboros.frames import Frames
 from ouroboros.molecules import EVERYDAY, resolve_molecule
 from ouroboros.oracles import make_oracle
-from ouroboros.reference import curate, generate_trajectory, nearest_training_distance, split_by_trajectory
+from ouroboros.reference import curate, generate_trajectory
 from ouroboros.reference.conformers import bonds, draw_conformer, relax, rotatable_bonds
 
 XTB = {"kind": "xtb"}
@@ -186,103 +185,3 @@ def test_curation_of_clean_data_and_of_none(water):
     kept, counts = curate(water, {"force_cap_eV_per_A": 100.0})
     assert len(kept) == 20 and sum(counts["rejected"].values()) == 0
     assert curate(water.take([]), {"force_cap_eV_per_A": 100.0})[1]["frames_in"] == 0
-
-
-def test_test_trajectories_are_never_seen():
-    frames = synthetic()
-    split = split_by_trajectory(frames, 30, 10, 45, start_temperature_max_K=500, seed=7)
-    trajectory, temperature = frames.columns["trajectory"], frames.columns["temperature_K"]
-    sizes = {name: len(np.unique(indices)) for name, indices in split.items()}
-    assert sizes == {"train_idx": 30, "val_idx": 10, "test_idx": 45}
-    seen = np.concatenate([split["train_idx"], split["val_idx"]])
-    assert len(np.unique(seen)) == 40
-    assert not set(trajectory[seen]) & set(trajectory[split["test_idx"]])
-    assert temperature[seen].max() == 500
-    counts = np.unique(temperature[split["test_idx"]], return_counts=True)
-    assert dict(zip(*map(np.ndarray.tolist, counts), strict=True)) == {300: 15, 500: 15, 800: 15}
-
-
-def test_validation_comes_from_the_later_part_of_the_trajectories():
-    """Frames a few fs apart are nearly alike: drawn at random, validation would repeat training."""
-    frames = synthetic()
-    split = split_by_trajectory(frames, 30, 10, 45, start_temperature_max_K=500, seed=7)
-    trajectory = frames.columns["trajectory"]
-    for number in np.unique(trajectory[split["val_idx"]]):
-        trained = split["train_idx"][trajectory[split["train_idx"]] == number]
-        validated = split["val_idx"][trajectory[split["val_idx"]] == number]
-        assert trained.max() < validated.min()
-
-
-@pytest.mark.parametrize(("train", "validation"), [(50, 10), (10, 50), (59, 1), (1, 59)])
-def test_every_frame_can_be_asked_for(train, validation):
-    split = split_by_trajectory(synthetic(), train, validation, 40, start_temperature_max_K=500, seed=7)
-    assert len(np.unique(np.concatenate([split["train_idx"], split["val_idx"]]))) == 60
-
-
-def test_splits_are_deterministic_and_short_temperatures_made_up_for():
-    frames = synthetic()
-    first, again, other = (split_by_trajectory(frames, 30, 10, 60, 500, seed=seed) for seed in (1, 1, 2))
-    for name in first:
-        np.testing.assert_array_equal(first[name], again[name])
-    assert not np.array_equal(first["train_idx"], other["train_idx"])
-    everything = split_by_trajectory(frames, 30, 10, 80, 500, seed=1)  # 20 + 20 + 40: all there is
-    counts = np.unique(frames.columns["temperature_K"][everything["test_idx"]], return_counts=True)[1]
-    assert counts.tolist() == [20, 20, 40]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "words"),
-    [
-        ((50, 11, 40), ["split.train 50", "split.validation 11", "61 frames", "3 trajectories", "500 K hold 60"]),
-        ((30, 10, 81), ["split.test 81", "80 frames", "4 trajectories"]),
-    ],
-)
-def test_too_few_frames_in_one_sentence(sizes, words):
-    with pytest.raises(ValueError) as error:
-        split_by_trajectory(synthetic(), *sizes, start_temperature_max_K=500, seed=1)
-    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
-
-
-def test_one_trajectory_cannot_be_split():
-    with pytest.raises(ValueError, match="0 trajectories left for training"):
-        split_by_trajectory(synthetic(20, (300,)), 5, 5, 5, 500, seed=1)
-    frames = synthetic()
-    frames.columns.pop("trajectory")
-    with pytest.raises(ValueError, match="column 'trajectory'"):
-        split_by_trajectory(frames, 5, 5, 5, 500, seed=1)
-
-
-def aligned_rmsd(one, other):
-    """SciPy's alignment of one pair, Å."""
-    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
-    return Rotation.align_vectors(one, other)[1] / np.sqrt(len(one))
-
-
-def test_nearest_training_distance_agrees_with_scipy():
-    frames = synthetic(6)
-    split = {"train_idx": np.arange(12, 30), "test_idx": np.array([3, 0, 41])}
-    distance, near = nearest_training_distance(frames, split)
-    points = frames.positions.reshape(len(frames), -1, 3)
-    for test, found in zip(split["test_idx"], distance, strict=True):
-        expected = min(aligned_rmsd(points[test], points[train]) for train in split["train_idx"])
-        assert found == pytest.approx(expected, abs=1e-7)
-    assert near == 0
-
-
-def test_turned_copies_are_found_and_mirror_images_are_not():
-    frames = synthetic(2, (300, 500))
-    points = frames.positions.reshape(4, -1, 3)
-    points[2] = Rotation.random(rng=1).apply(points[0]) + np.array([3, 2, 1])
-    points[3] = points[1] * [1, 1, -1]
-    split = {"train_idx": np.array([0, 1]), "test_idx": np.array([2, 3])}
-    distance, near = nearest_training_distance(frames, split, threshold_A=1e-4)
-    assert distance[0] < 1e-6 and distance[1] > 0.1 and near == 1
-
-
-def test_only_the_same_atoms_are_compared():
-    frames = Frames.concatenate([synthetic(2, (300,)), synthetic(2, (300,), n_atoms=3)])
-    distance, near = nearest_training_distance(frames, {"train_idx": np.arange(2), "test_idx": np.array([2, 3])})
-    assert np.isinf(distance).all() and near == 0
-    frames.pbc[2] = True
-    with pytest.raises(ValueError, match="periodic"):
-        nearest_training_distance(frames, {"train_idx": np.arange(2), "test_idx": np.array([2, 3])})

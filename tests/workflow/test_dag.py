@@ -24,6 +24,8 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "curate": 1,
         "split": 1,
         "leakage": 1,
+        "check_oracle": 1,
+        "check_reference": 1,
         "dataset": 5,
         "train": 15,  # three members, five rounds: both arms share round 0
         "test": 5,
@@ -38,6 +40,12 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "report": 2,
         "compare": 1,
     }
+
+
+def test_a_run_that_labels_nothing_does_not_ask_the_oracle(tmp_path: Path):
+    counts = job_counts(snakemake(tmp_path, changed(TINY, rounds__count=1), "--dry-run").stdout)
+    assert counts["check_reference"] == 1
+    assert not {"check_oracle", "label"} & set(counts)
 
 
 def test_one_strategy_needs_one_chain(tmp_path: Path):

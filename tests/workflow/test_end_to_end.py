@@ -45,6 +45,7 @@ def read(path: Path) -> dict:
 def test_every_file_of_the_contract_is_there(finished: Path):
     home = finished / "results/tiny"
     files = ("reference.db", "reference.json", "split.npz", "split.json", "leakage.json")
+    files += ("oracle_check.json", "reference_checked.json")
     reference = [f"reference/{name}" for name in files]
     rounds = [f"{START}/{name}" for name in SHARED]
     rounds += [f"{arm}/round_1/{name}" for arm in ARMS for name in SHARED]
@@ -63,7 +64,7 @@ def test_a_second_run_has_nothing_to_do(finished: Path):
 def test_the_test_set_comes_from_trajectories_that_training_never_saw(finished: Path):
     home = finished / "results/tiny"
     reference, split = read_database(home / "reference/reference.db"), read(home / "reference/split.json")
-    assert set(split["test_trajectories"]).isdisjoint(split["train_trajectories"])
+    assert split["trajectories"] == {"train": 1, "val": 1, "test": 3, "pool": 1, "shared": 0}
     assert set(reference.columns["temperature_K"]) == {300, 500}
     dataset = Frames.load(home / START / "dataset.npz")
     assert len(dataset) == 16

@@ -15,7 +15,13 @@ CHANGES = {
     "analysis.drift_limit_eV_per_step": (0.01, {"analyse", "decide", "report", "compare"}),
     "decision.survival_fraction": (0.5, {"decide", "report", "compare"}),
     "labels.max_failed_fraction": (0.4, {"check_labels"}),
-    "split.leakage_rmsd_A": (0.03, {"leakage", "report", "compare"}),
+    "labels.energy_window_eV_per_atom": (2.0, LOOP),
+    "labels.time_limit_s": (100.0, set()),
+    "split.leakage_rmsd_A": (0.03, {"leakage", "check_reference", "report", "compare"}),
+    "split.max_leaked_fraction": (0.5, {"check_reference"}),
+    "oracle_gate.force_mae_meV_per_A": (10.0, {"check_reference"}),
+    "oracle_gate.frames": (2, {"check_oracle", "check_reference"}),
+    "oracle.pyscf.basis": ("def2-TZVP", set()),
     "threads": (2, set()),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .frames import Frames
+from .frames import SPIN_STATE, Frames
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -20,7 +20,7 @@ def start_set(reference: Frames, split: dict[str, np.ndarray]) -> Frames:
     indices = np.concatenate([split["train_idx"], split["val_idx"]])
     subset = np.repeat([TRAIN, VALIDATION], [len(split["train_idx"]), len(split["val_idx"])])
     start = reference.take(indices)
-    return Frames(**{**start.__dict__, "columns": {"subset": subset, "round": np.zeros(len(indices), int)}})
+    return _with_only(start, {"subset": subset, "round": np.zeros(len(indices), int)})
 
 
 def grow(previous: Frames, labels: Frames, round_: int, validation_fraction: float, rng: np.random.Generator) -> Frames:
@@ -45,7 +45,13 @@ def grow(previous: Frames, labels: Frames, round_: int, validation_fraction: flo
         if (subset == VALIDATION).sum() + its_frames.sum() <= validation_fraction * len(labels):
             subset[its_frames] = VALIDATION
     columns = {"subset": subset, "round": np.full(len(labels), round_)}
-    return Frames.concatenate([previous, Frames(**{**labels.__dict__, "columns": columns})])
+    return Frames.concatenate([previous, _with_only(labels, columns)])
+
+
+def _with_only(frames: Frames, columns: dict[str, np.ndarray]) -> Frames:
+    """`frames` with these columns, and charge and multiplicity where the structures have their own."""
+    own = {name: frames.columns[name] for name in SPIN_STATE if name in frames.columns}
+    return Frames(**{**frames.__dict__, "columns": columns | own})
 
 
 def describe(frames: Frames) -> dict[str, Any]:

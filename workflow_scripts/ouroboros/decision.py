@@ -18,11 +18,14 @@ def decide(figures: dict[str, Any], targets: dict[str, float], *, last_round: bo
     """Weigh one round.
 
     Args:
-        figures: `force_mae_meV_per_A`, `uncertain_fraction`, `survival_fraction`, `frames_explored`,
+        figures: `force_mae_meV_per_A`, `uncertain_fraction`, `survival_fraction` (None for a pool, which has no
+            walkers), `walkers`, `frames_explored`,
             `checks_failed`, the names of the checks that the production run did not pass.
         targets: the `decision` section of the config.
         last_round: the budget of rounds ends here.
     """
+    if figures["frames_explored"] == 0 and figures["walkers"] == 0:
+        return Verdict(BUDGET_SPENT, "every frame of the pool has been labelled")
     broken = _broken(figures)
     if broken:
         return Verdict(BROKEN, broken)
@@ -34,7 +37,7 @@ def decide(figures: dict[str, Any], targets: dict[str, float], *, last_round: bo
         missed.append(f"force MAE {mae:.1f} meV/Å is over {targets['force_mae_meV_per_A']:g}")
     if not uncertain <= targets["uncertain_fraction"]:
         missed.append(f"{uncertain:.0%} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
-    if not survival >= targets["survival_fraction"]:
+    if survival is not None and not survival >= targets["survival_fraction"]:
         missed.append(f"{survival:.0%} of the walkers survived, under {targets['survival_fraction']:.0%}")
     if figures["checks_failed"]:
         missed.append(f"the production run failed the check of {', '.join(figures['checks_failed'])}")

@@ -10,6 +10,7 @@ from ase import Atoms, units
 from torch_sim.integrators import nve_init, nve_step, nvt_langevin_init, nvt_langevin_step
 
 from .committee import Committee
+from .frames import SPIN_STATE
 from .torchsim_model import CommitteeModel
 from .velocities import degrees_of_freedom, initial_momenta
 from .walk import Walk
@@ -74,6 +75,7 @@ def run_walkers(
             float(t),
             3 * len(a) if thermostatted else degrees_of_freedom(a),
             committee.energy_offset(a.numbers),
+            spin_state={name: int(a.info[name]) for name in SPIN_STATE if name in a.info},
         )
         for a, t in zip(starts, temperatures_K, strict=True)
     ]

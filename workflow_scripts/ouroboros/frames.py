@@ -1,5 +1,6 @@
 """Structures with their labels, as flat arrays: the form in which every stage hands data to the next."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
+from ase.formula import Formula
 
 COLUMN = "column_"  # prefix of the per-frame columns inside an npz
+SPIN_STATE = ("charge", "multiplicity")  # columns that belong to the structure, as its atoms do
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,14 @@ class Frames:
                 atoms.calc = SinglePointCalculator(atoms, **label)
             images.append(atoms)
         return images
+
+    def formulas(self) -> str:
+        """The chemical formulas that occur, the most frequent first, at most five by name."""
+        blocks = zip(self.starts, self.n_atoms, strict=True)
+        found = Counter(np.sort(self.numbers[start : start + n]).tobytes() for start, n in blocks).most_common()
+        symbols = ([chemical_symbols[z] for z in np.frombuffer(numbers, np.int64)] for numbers, _ in found[:5])
+        names = ", ".join(Formula.from_list(each).format("hill") for each in symbols)
+        return names if len(found) <= 5 else f"{names} and {len(found) - 5} more"
 
     def save(self, path: str | Path) -> None:
         """Write an npz whose array names are the attributes; columns carry the prefix `column_`."""

@@ -38,6 +38,7 @@ def start(snakemake: Any) -> Iterator[Job]:
         snakemake: the object that Snakemake hands to the script.
     """
     os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
+    os.environ["PYSCF_MAX_MEMORY"] = str(snakemake.resources.get("mem_mb", 1000))
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     for kind in (DeprecationWarning, FutureWarning, SyntaxWarning, UserWarning):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from .oracles import Label
+from .oracles import Label, Oracle, structure_settings
 
 FORMAT = "ouroboros label 1"
 
@@ -31,14 +31,18 @@ def label_key(atoms: Atoms, settings: dict[str, Any]) -> str:
     (n, 3) in Å as float64; cell (3, 3) in Å as float64; pbc (3,) as uint8; all little-endian, rows first; then the
     oracle's settings, charge, multiplicity and the code's version among them, as JSON with sorted keys. Exact bytes:
     a structure that differs in the last bit, or whose atoms are in another order, is another structure. Only −0.0
-    counts as 0.0. Velocities, tags and `info` do not matter.
+    counts as 0.0. Charge and multiplicity are those that count for the structure (`oracles.spin_state`): its own in
+    `info` go before the settings'. Velocities, tags and the rest of `info` do not matter.
+
+    Raises:
+        ValueError: `info` holds a charge or multiplicity that is no whole number.
     """
     digest = hashlib.sha256(f"{FORMAT} {len(atoms)}\n".encode())
     digest.update(np.ascontiguousarray(atoms.numbers, "<i8").tobytes())
     digest.update(np.ascontiguousarray(atoms.positions + 0.0, "<f8").tobytes())
     digest.update(np.ascontiguousarray(atoms.cell.array + 0.0, "<f8").tobytes())
     digest.update(np.ascontiguousarray(atoms.pbc, "u1").tobytes())
-    digest.update(json.dumps(settings, sort_keys=True).encode())
+    digest.update(json.dumps(structure_settings(settings, atoms), sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -52,6 +56,10 @@ class LabelStore:
     def path(self, key: str) -> Path:
         """Where the label of `key` is, or would be."""
         return self.folder / key[:2] / f"{key}.json"
+
+    def claim(self, key: str) -> Path:
+        """Where a process says that it is computing the label of `key`; beside it, so that NFS shows both anew."""
+        return self.path(key).with_suffix(".claim")
 
     def get(self, key: str) -> Label | None:
         """The label of `key`; None when it has to be computed.
@@ -88,8 +96,36 @@ class LabelStore:
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut could leave an empty file under the final name
             temporary.replace(path)
+            _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+class StoredOracle:
+    """An oracle that looks into the store before it computes, and stores what it computed; see `oracles.Oracle`."""
+
+    def __init__(self, oracle: Oracle, store: LabelStore):
+        self._oracle, self._store = oracle, store
+        self.settings, self.level_of_theory, self.citation = oracle.settings, oracle.level_of_theory, oracle.citation
+        self.refusal, self.calculator = oracle.refusal, oracle.calculator
+
+    def label(self, atoms: Atoms) -> Label:
+        """The label of `atoms`, computed only where the store has none."""
+        key = label_key(atoms, self.settings)
+        label = self._store.get(key)
+        if label is None:
+            label = self._oracle.label(atoms)
+            self._store.put(key, atoms, label, self.settings)
+        return label
+
+
+def _sync(folder: Path) -> None:
+    """Make a renamed file durable: its name is part of the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +136,7 @@ def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> d
         "key": key,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "level_of_theory": label.level_of_theory,
-        "oracle": settings,
+        "oracle": structure_settings(settings, atoms),
         "seconds": label.seconds,
         "converged": bool(label.converged),
         "message": label.message,

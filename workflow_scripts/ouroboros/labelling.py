@@ -1,88 +1,157 @@
 """Label a round's candidates: each looked up or computed, checked, and gathered with the reasons of all failures."""
 
-import csv
-import json
 import logging
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.extxyz import key_val_dict_to_str, key_val_str_to_dict
 
 from .contacts import CLOSEST, check_geometry
+from .energy_baseline import EnergyRange
 from .label_store import LabelStore, label_key
+from .label_worker import LabelWorker, Outcome
 from .oracles import Label, Oracle
 
-FAILURE_COLUMNS = ("candidate", "reason", "message", "seconds")
+WAIT_S = 1.0  # before asking again for labels that another process computes
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Checks:
+    """When a label does not count. None of this is part of a label's identity: other limits judge stored labels anew.
+
+    Attributes:
+        force_cap: largest force on an atom, eV/Å.
+        closest_contact: see `contacts`; a structure under it is not computed at all.
+        energy_range: of the reference; None leaves energies unjudged.
+        energy_window: eV/atom that an energy may lie outside that range.
+    """
+
+    force_cap: float
+    closest_contact: float = CLOSEST
+    energy_range: EnergyRange | None = None
+    energy_window: float = float("inf")
+
+
+def share(candidates: Sequence[Atoms], batch: int, n_batches: int) -> list[Atoms]:
+    """The candidates of one of `n_batches` batches that cost about the same.
+
+    The dearest first, each to the batch that has cost the least so far (Graham, SIAM J. Appl. Math. 1969, 17, 416);
+    the cost of a structure is taken to grow with the third power of its electrons, as DFT's does.
+    """
+    cost = np.array([float(atoms.numbers.sum()) ** 3 for atoms in candidates])
+    load, mine = np.zeros(n_batches), []
+    for i in np.argsort(-cost, kind="stable"):
+        cheapest = int(load.argmin())
+        load[cheapest] += cost[i]
+        if cheapest == batch:
+            mine.append(i)
+    return [candidates[i] for i in sorted(mine)]
+
+
 def label_batch(
-    candidates: Sequence[Atoms], oracle: Oracle, store: LabelStore, checks: dict[str, float]
+    candidates: Sequence[Atoms],
+    oracle: Oracle,
+    store: LabelStore,
+    checks: Checks,
+    worker: LabelWorker,
+    report: Callable[[str], None] = print,
 ) -> tuple[list[Atoms], list[dict[str, Any]]]:
     """Label `candidates`, from the store where it has them.
 
     Args:
         candidates: structures; `info["candidate"]` names each (its place in the list where it has no name).
-        oracle: computes what the store lacks.
-        store: gets every new label before the next one is begun.
-        checks: `force_cap_eV_per_A`, the largest force on an atom that still counts as a sound label; optionally
-            `closest_contact` (see `contacts`), under which a structure is not computed at all. Neither is part of
-            a label's identity: another cap judges the stored labels anew.
+        oracle: names the labels.
+        store: every new label is in it before the next one is begun.
+        checks: which labels count.
+        worker: computes what the store lacks, with the same oracle.
+        report: gets a line of progress now and then.
 
     Returns:
-        good: copies of the candidates with a SinglePointCalculator (energy in eV, forces in eV/Å) and, in `info`,
-            `candidate`, `label_key`, `level_of_theory`, `label_seconds`, `from_store`.
-        failures: a row for each other candidate: `candidate`, `reason` (too_close, not_converged, oracle_error,
-            not_finite, force_cap), `message`, `seconds`.
+        good: copies of the candidates, in order, with a SinglePointCalculator (energy in eV, forces in eV/Å) and, in
+            `info`, `candidate`, `label_key`, `level_of_theory`, `label_seconds`, `from_store`.
+        failures: a row for each other candidate: `candidate`, `label_key`, `reason` (too_close, not_converged,
+            oracle_error, crashed, time_limit, not_finite, force_cap, energy_outlier), `message`, `seconds`.
     """
-    good, failures = [], []
-    for place, atoms in enumerate(candidates):
-        candidate = atoms.info.get("candidate", place)
-        problem = check_geometry(atoms, checks.get("closest_contact", CLOSEST))
-        if problem:
-            failures.append({"candidate": candidate, "reason": "too_close", "message": problem, "seconds": 0.0})
-            continue
-        key = label_key(atoms, oracle.settings)
-        label = store.get(key)
-        from_store = label is not None
-        if label is None:
-            label = oracle.label(atoms)
-            store.put(key, atoms, label, oracle.settings)
-        reason, problem = check_label(label, checks["force_cap_eV_per_A"])
+    keys = [label_key(atoms, oracle.settings) for atoms in candidates]
+    unsound = {i: p for i, a in enumerate(candidates) if (p := check_geometry(a, checks.closest_contact))}
+    wanted = {keys[i]: atoms for i, atoms in enumerate(candidates) if i not in unsound}
+    outcomes = _outcomes(wanted, store, worker, report)
+    good: list[Atoms] = []
+    failures: list[dict[str, Any]] = []
+    for place, (atoms, key) in enumerate(zip(candidates, keys, strict=True)):
+        candidate, seconds = atoms.info.get("candidate", place), 0.0
+        if place in unsound:
+            reason, problem = "too_close", unsound[place]
+        else:
+            outcome = outcomes[key]
+            seconds = outcome.label.seconds
+            reason, problem = (
+                (outcome.fault, outcome.label.message) if outcome.fault else check_label(atoms, outcome.label, checks)
+            )
         if reason:
-            failures.append({"candidate": candidate, "reason": reason, "message": problem, "seconds": label.seconds})
-            continue
-        labelled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=dict(atoms.info))
-        labelled.calc = SinglePointCalculator(labelled, energy=label.energy, forces=label.forces)
-        labelled.info.update(
-            candidate=candidate,
-            label_key=key,
-            level_of_theory=label.level_of_theory,
-            label_seconds=label.seconds,
-            from_store=from_store,
-        )
-        good.append(labelled)
-    for row in failures:
-        log.warning("candidate %s has no label: %s (%s)", row["candidate"], row["reason"], row["message"])
+            row = {"candidate": candidate, "label_key": key, "reason": reason, "message": problem, "seconds": seconds}
+            failures.append(row)
+            log.warning("candidate %s has no label: %s (%s)", candidate, reason, problem)
+        else:
+            good.append(_labelled(atoms, candidate, key, outcome))
     return good, failures
 
 
-def check_label(label: Label, force_cap_eV_per_A: float) -> tuple[str, str]:
+def _outcomes(
+    wanted: dict[str, Atoms], store: LabelStore, worker: LabelWorker, report: Callable[[str], None]
+) -> dict[str, Outcome]:
+    """Each label by key; those that another process computes come last, when it has stored them."""
+    found = {key: Outcome(label, from_store=True) for key in wanted if (label := store.get(key))}
+    queue, waited, began = [key for key in wanted if key not in found], 0, time.monotonic()
+    while queue:
+        key = queue.pop(0)
+        outcome = worker.label(wanted[key], key)
+        if outcome is None:
+            queue.append(key)
+            waited += 1
+            if waited == len(queue):  # nothing left but what others compute
+                log.info("waiting for %d labels that another job computes", len(queue))
+            if waited >= len(queue):
+                time.sleep(WAIT_S)
+            continue
+        waited, found[key] = 0, outcome
+        if time.monotonic() - began > 60:
+            began = time.monotonic()
+            report(f"labels: {len(found)} of {len(wanted)}")
+    return found
+
+
+def check_label(atoms: Atoms, label: Label, checks: Checks) -> tuple[str, str]:
     """Reason and message why a label does not count; two empty strings for a sound one."""
     if not label.converged:
         return ("not_converged" if label.reusable else "oracle_error"), label.message
     if not (np.isfinite(label.energy) and np.isfinite(label.forces).all()):
         return "not_finite", "energy or forces are not finite numbers"
     largest = np.linalg.norm(label.forces, axis=1).max()
-    if largest > force_cap_eV_per_A:
-        return "force_cap", f"largest force {largest:.1f} eV/Å, above the cap of {force_cap_eV_per_A:g} eV/Å"
-    return "", ""
+    if largest > checks.force_cap:
+        return "force_cap", f"largest force {largest:.1f} eV/Å, above the cap of {checks.force_cap:g} eV/Å"
+    outlier = checks.energy_range.outlier(atoms, label.energy, checks.energy_window) if checks.energy_range else ""
+    return ("energy_outlier", outlier) if outlier else ("", "")
+
+
+def _labelled(atoms: Atoms, candidate: Any, key: str, outcome: Outcome) -> Atoms:
+    label = outcome.label
+    labelled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=dict(atoms.info))
+    labelled.calc = SinglePointCalculator(labelled, energy=label.energy, forces=label.forces)
+    labelled.info.update(
+        candidate=candidate,
+        label_key=key,
+        level_of_theory=label.level_of_theory,
+        label_seconds=label.seconds,
+        from_store=outcome.from_store,
+    )
+    return labelled
 
 
 def gather(
@@ -144,62 +213,3 @@ def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, wh
             f"{failed} of {asked} labels failed ({summary['failed_by_reason']}), labels.max_failed_fraction is "
             f"{max_failed_fraction:g}; look at label_failures.csv beside {where}, mend the oracle, and run again"
         )
-
-
-def write_labels(path: str | Path, images: Sequence[Atoms]) -> None:
-    """Write structures, `info` and labels as extended XYZ that reads back bit for bit; no frames, an empty file.
-
-    ASE's own writer rounds positions and forces to eight decimals: measured, 5e-9 Å and 5e-9 eV/Å are lost, enough
-    to give a structure another key in the label store. Here each number is the shortest text that reads back to the
-    same float64. ASE and other tools read the file as usual.
-    """
-    with Path(path).open("w", encoding="utf-8") as file:
-        for atoms in images:
-            file.write(_extxyz(atoms))
-
-
-def read_labels(path: str | Path) -> list[Atoms]:
-    """Read extended XYZ, labels in SinglePointCalculators; an empty file is no frames."""
-    if Path(path).stat().st_size == 0:  # which ASE refuses to read
-        return []
-    images = list(ase.io.iread(path, index=":", format="extxyz"))
-    for atoms in images:
-        atoms.info = {k: v.item() if isinstance(v, np.generic) else v for k, v in atoms.info.items()}
-    return images
-
-
-def write_failures(path: str | Path, failures: Sequence[dict[str, Any]]) -> None:
-    """Write failures as CSV; the header is there even when there are none."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, FAILURE_COLUMNS)
-        table.writeheader()
-        table.writerows(failures)
-
-
-def read_failures(path: str | Path) -> list[dict[str, Any]]:
-    """Read what `write_failures` wrote; `candidate` comes back as text."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return [{**row, "seconds": float(row["seconds"])} for row in csv.DictReader(file)]
-
-
-def _extxyz(atoms: Atoms) -> str:
-    results = atoms.calc.results if atoms.calc is not None else {}
-    columns, kinds = [atoms.positions], "species:S:1:pos:R:3"
-    if "forces" in results:
-        columns, kinds = [*columns, results["forces"]], f"{kinds}:forces:R:3"
-    info = {key: _safe(key, value) for key, value in atoms.info.items() if key not in ("energy", "forces")}
-    if "energy" in results:
-        info["energy"] = float(results["energy"])
-    info["pbc"] = atoms.pbc
-    lattice = f'Lattice="{" ".join(map(repr, atoms.cell.array.ravel().tolist()))}" ' if atoms.cell.any() else ""
-    rows = np.hstack(columns).tolist()
-    lines = [f"{symbol} {' '.join(map(repr, row))}" for symbol, row in zip(atoms.symbols, rows, strict=True)]
-    return "\n".join([str(len(atoms)), f"{lattice}Properties={kinds} {key_val_dict_to_str(info)}", *lines, ""])
-
-
-def _safe(key: str, value: Any) -> Any:
-    """Text that ASE would read as something else ("3_12" as 312, "T" as True), in its JSON form."""
-    if not isinstance(value, str):
-        return value
-    read = key_val_str_to_dict(key_val_dict_to_str({key: value})).get(key)
-    return value if isinstance(read, str) and read == value else f"_JSON {json.dumps(value)}"

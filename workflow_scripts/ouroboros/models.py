@@ -9,10 +9,7 @@ import schnetpack as spk
 import torch
 from schnetpack import properties
 
-from .frames import Frames
-
 FORMAT = 1
-MAX_Z = 100
 
 
 def build_model(settings: dict[str, Any]) -> spk.model.NeuralNetworkPotential:
@@ -46,20 +43,6 @@ def build_model(settings: dict[str, Any]) -> spk.model.NeuralNetworkPotential:
         output_modules=[spk.atomistic.Atomwise(width, output_key=properties.energy), spk.atomistic.Forces()],
         postprocessors=[],
     )
-
-
-def fit_energy_offsets(frames: Frames) -> np.ndarray:
-    """(100,) eV an atom of each element, least squares on the frames' energies.
-
-    With one composition the elements cannot be told apart: the smallest solution is taken, and only its sum,
-    the mean energy, matters.
-    """
-    elements = np.unique(frames.numbers)
-    counts = np.zeros((len(frames), len(elements)))
-    np.add.at(counts, (frames.frame_of_atom, np.searchsorted(elements, frames.numbers)), 1.0)
-    offsets = np.zeros(MAX_Z)
-    offsets[elements] = np.linalg.lstsq(counts, frames.energy, rcond=None)[0]
-    return offsets
 
 
 def save_model(path: str | Path, model: torch.nn.Module, settings: dict[str, Any], offsets: np.ndarray) -> None:

@@ -72,20 +72,29 @@ def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], p
         axes.set_title(f"rank correlation {figures['spearman']:.2f}, {figures['coverage_1_sigma']:.0%} within one σ")
 
 
-def exploration(fates: pd.DataFrame, low: float, timestep_fs: float, path: str | Path) -> None:
-    """Uncertainty of every explored frame along its walker's time, the chosen ones marked."""
+def exploration(fates: pd.DataFrame, low: float, timestep_fs: float | None, path: str | Path) -> None:
+    """Uncertainty of every explored frame along its walker's time, the chosen ones marked.
+
+    Without a time step the frames are those of a pool, drawn along their number in the reference set.
+    """
     if fates.empty:
-        sentence(path, "No walker kept a frame: explore/walkers.csv says what stopped them.")
+        what = "The pool is used up" if timestep_fs is None else "No walker kept a frame"
+        sentence(path, f"{what}: see explore/walkers.csv and decision.json.")
         return
+    pooled = timestep_fs is None
+    place = fates["step"] if pooled else fates["step"] * timestep_fs / 1000
+    line = {"linestyle": "none", "marker": ".", "markersize": 2} if pooled else {"linewidth": 0.6}
     with figure(path, width=6.0) as axes:
         for _, walk in fates.groupby("walker"):
-            axes.semilogy(walk["step"] * timestep_fs / 1000, walk["uncertainty"], color=GREY, linewidth=0.6, alpha=0.6)
+            axes.semilogy(place[walk.index], walk["uncertainty"], color=GREY, alpha=0.6, **line)
         chosen = fates[fates["fate"] == "selected"]
-        axes.semilogy(chosen["step"] * timestep_fs / 1000, chosen["uncertainty"], ".", color="C1", label="selected")
+        axes.semilogy(place[chosen.index], chosen["uncertainty"], ".", color="C1", label="selected")
         plain_log(axes.yaxis)
         axes.axhline(low, color="C0", linestyle="--", linewidth=1, label=f"known well enough below {low:g} eV/Å")
-        axes.set(xlabel="time (ps)", ylabel="largest calibrated force\nuncertainty of the frame (eV/Å)")
-        axes.set_title(f"{fates['walker'].nunique()} walkers, {len(fates)} frames, {len(chosen)} selected")
+        axes.set_xlabel("frame of the reference set" if pooled else "time (ps)")
+        axes.set_ylabel("largest calibrated force\nuncertainty of the frame (eV/Å)")
+        source = "pool" if pooled else f"{fates['walker'].nunique()} walkers"
+        axes.set_title(f"{source}, {len(fates)} frames, {len(chosen)} selected")
         axes.legend(loc="lower right")
 
 
@@ -111,6 +120,9 @@ def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:
 
 def by_temperature(rounds: Sequence[dict[str, Any]], path: str | Path) -> None:
     """Test force error of each round for each temperature of the test set."""
+    if not rounds[-1]["by_temperature_K"]:
+        sentence(path, "The test frames carry no temperature: name its key in reference.files.columns.")
+        return
     with figure(path) as axes:
         for number, metrics in enumerate(rounds):
             groups = metrics["by_temperature_K"]

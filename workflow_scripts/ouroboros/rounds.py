@@ -46,7 +46,7 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "selected": chosen["selected"],
         "walkers": len(table),
         "walkers_survived": int(table["survived"].sum()),
-        "survival_fraction": float(table["survived"].mean()),
+        "survival_fraction": float(table["survived"].mean()) if len(table) else None,  # a pool has no walkers
         "checks_failed": [name for name, check in read_json(analysis)["verdicts"].items() if not check["passed"]],
     }
 
@@ -91,7 +91,7 @@ def model_card(
 - Level of theory: {reference["level_of_theory"]}
 - Trained on: {last["labels"]} labels, {reference["molecule"]}
 - Tested on: {split["test"]} frames of trajectories that training never saw; smallest RMSD to a training frame of the
-  start set {leakage["smallest_rmsd_A"]:.3f} Å
+  start set {_distance(leakage["smallest_rmsd_A"])}
 - Energy MAE {errors["energy_mae_meV"]:.1f} meV, force MAE {errors["force_mae_meV_per_A"]:.1f} meV/Å, force RMSE
   {errors["force_rmse_meV_per_A"]:.1f} meV/Å
 - Force error over calibrated uncertainty on the test set (1 is right, above 1 is over-confident): {_number(ratio)}
@@ -133,7 +133,7 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
                 **{key: f"{figures[key]:.1f}" for key in ("energy_mae_meV", "force_mae_meV_per_A")},
                 **{key: str(figures[key]) for key in ("labels", "candidates")},
                 "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
-                "survived": f"{figures['walkers_survived']}/{figures['walkers']}",
+                "survived": f"{figures['walkers_survived']}/{figures['walkers']}" if figures["walkers"] else "-",
                 "state": decision["state"],
             }
         )
@@ -141,6 +141,10 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
         return f"No round of {folder} has come to a decision yet.", False
     table = pd.DataFrame(rows)[list(TERMINAL)].rename(columns=TERMINAL)
     return table.to_string(index=False), any(row["state"] == BROKEN for row in rows)
+
+
+def _distance(value: float | None) -> str:
+    return "not known, none has the same atoms" if value is None else f"{value:.3f} Å"
 
 
 def _number(value: float | None) -> str:

@@ -19,9 +19,10 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from schnetpack import properties
 
 from . import __version__, seeds
+from .energy_baseline import fit_energy_offsets
 from .frames import Frames
 from .graphs import GraphLoader, Graphs
-from .models import build_model, fit_energy_offsets, load_model
+from .models import build_model, load_model
 
 FLUSH_EVERY = 100  # rows of the metrics log held back before they are written
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # banners and tips are no part of a rule's log

@@ -10,10 +10,14 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.trajectory import Trajectory
 
-from .frames import Frames
+from .frames import SPIN_STATE, Frames
 from .walk import Walk
 
 EXPLORED = ("walker", "step", "uncertainty", "max_force")  # columns of explored frames
+WALKERS = (
+    "walker", "target_K", "last_step", "time_ps", "survived", "ended", "frames", "mean_temperature_K",
+    "max_uncertainty_eV_per_A",
+)  # fmt: skip
 SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty", "max_force")
 
 
@@ -26,7 +30,7 @@ def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: floa
         file.attrs.update(timestep_fs=timestep_fs, length="Å", energy="eV", force="eV/Å", temperature="K")
         for number, walk in enumerate(walks):
             group = file.create_group(f"walker_{number:04d}")
-            group.attrs.update(ended=walk.ended, last_step=walk.last_step, target_K=walk.target_K)
+            group.attrs.update(ended=walk.ended, last_step=walk.last_step, target_K=walk.target_K, **walk.spin_state)
             group["numbers"], group["cell"], group["pbc"] = walk.numbers, walk.cell, walk.pbc
             group["positions"] = np.array(walk.positions).reshape(-1, len(walk.numbers), 3)
             for name in SCALARS:
@@ -37,7 +41,8 @@ def read_exploration(path: str | Path) -> Frames:
     """All kept frames but the first of each walker, which is the training frame that it started from.
 
     Returns:
-        Unlabelled frames with the columns EXPLORED; zero frames where no walker came so far.
+        Unlabelled frames with the columns EXPLORED, and those of SPIN_STATE where every walker has its own; zero
+        frames where no walker came so far.
     """
     images = []
     with h5py.File(path) as file:
@@ -49,13 +54,14 @@ def read_exploration(path: str | Path) -> Frames:
                     continue
                 atoms = Atoms(group["numbers"][:], positions, cell=group["cell"][:], pbc=group["pbc"][:])
                 atoms.info = {"walker": int(name[-4:]), **{key: values[i].item() for key, values in scalars.items()}}
+                atoms.info |= {key: int(group.attrs[key]) for key in SPIN_STATE if key in group.attrs}
                 images.append(atoms)
     frames = Frames.from_atoms(images)
     return frames if images else frames.with_columns(**{name: [] for name in EXPLORED})
 
 
 def walker_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
-    """One row a walker: how far it came, why it ended, and the largest uncertainty it met."""
+    """One row a walker: how far it came, why it ended, and the largest uncertainty it met; no walker, no row."""
     rows = [
         {
             "walker": number,
@@ -70,7 +76,7 @@ def walker_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
         }
         for number, walk in enumerate(walks)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=WALKERS)
 
 
 def write_production(path: str | Path, walks: Sequence[Walk]) -> None:

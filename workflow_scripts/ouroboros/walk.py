@@ -18,6 +18,7 @@ class Walk:
         uncertainty, max_force: largest calibrated force uncertainty and largest force over the atoms, eV/Å.
         positions: (n_atoms, 3) Å; momenta: (n_atoms, 3) in ASE's units.
         ended: the reason; last_step: the last step that was good.
+        spin_state: `charge` and `multiplicity`, where the structure that it started from carries its own.
     """
 
     numbers: np.ndarray
@@ -34,6 +35,7 @@ class Walk:
     max_force: list[float] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
     momenta: list[np.ndarray] = field(default_factory=list)
+    spin_state: dict[str, int] = field(default_factory=dict)
     ended: str = REACHED_END
     last_step: int = 0
 

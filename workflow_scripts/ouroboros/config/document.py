@@ -41,11 +41,19 @@ def _lines(section: type[BaseModel], indent: int) -> list[str]:
 def _comment(section: type[BaseModel], name: str) -> str:
     field, schema = section.model_fields[name], section.model_json_schema()["properties"][name]
     unit = schema.get("unit")
-    return f"{field.description}{f' [{unit}]' if unit else ''}{_bounds(schema)}"
+    return f"{field.description}{f' [{unit}]' if unit else ''}{_choices(schema)}{_bounds(schema)}"
+
+
+def _choices(schema: dict[str, Any]) -> str:
+    """What may stand there, where the description does not tell."""
+    choices = [choice for option in [schema, *schema.get("anyOf", [])] for choice in option.get("enum", [])]
+    told = all(choice in schema["description"] for choice in choices)
+    return "" if told else f" ({', '.join(choices)})"
 
 
 def _bounds(schema: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     options = [schema, *schema.get("anyOf", [])]
-    bounds = [f"{sign} {option[name]:g}" for option in options for name, sign in signs.items() if name in option]
-    return f" ({', '.join(bounds)})" if bounds else ""
+    bounds = [[f"{sign} {option[name]:g}" for name, sign in signs.items() if name in option] for option in options]
+    told = " or ".join(", ".join(each) for each in bounds if each)
+    return f" ({told})" if told else ""

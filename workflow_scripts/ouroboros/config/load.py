@@ -49,8 +49,9 @@ def _sentence(item: ErrorDetails) -> str:
         where = f"Config key '{name}' is a section" if name else "The config is a set of sections"
         return f"{where}, but it holds {value!r}; write its keys below it, or leave it out to take the defaults."
     if item["type"] == "string_pattern_mismatch":
-        return f"Config key '{name}' has the value {value!r}; allowed are letters, digits, dots, _ and -."
-    reason = item["msg"].replace("Input should be", "allowed is").replace("'", "")
+        allowed = "letters, digits, dots, _ and -" if name == "name" else "64 hexadecimal digits in small letters"
+        return f"Config key '{name}' has the value {value!r}; allowed are {allowed}."
+    reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is").replace("'", "")
     return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}."
 
 

@@ -1,79 +1,12 @@
 """The config file as pydantic models, one a section; each key with its meaning, unit, bounds and default."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-def key(default: Any, description: str, unit: str = "", **bounds: Any) -> Any:
-    """A config key: its default, what it means, its unit (shown in config.yaml and the schema), its bounds."""
-    return Field(default=default, description=description, json_schema_extra={"unit": unit} if unit else {}, **bounds)
-
-
-Temperature = Annotated[float, Field(gt=0, le=5000)]
-
-
-class Section(BaseModel):
-    """A section refuses keys it does not know, values of another type (yes for 1, "3" for 3) and infinite numbers."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Generate(Section):
-    """Reference trajectories: molecular dynamics with the oracle itself."""
-
-    molecule: str = key("ethanol", "a name (ethanol, CH3CH2OH) or the path of a structure file that ASE reads")
-    temperatures_K: list[Temperature] = key(
-        [300.0, 450.0, 600.0], "temperatures of the reference trajectories", "K", min_length=1, max_length=20
-    )
-    trajectories_per_temperature: int = key(2, "independent trajectories at each temperature", ge=1, le=100)
-    timestep_fs: float = key(0.5, "time step of the reference dynamics", "fs", gt=0, le=5)
-    equilibration_ps: float = key(0.5, "time before the first frame is kept", "ps", ge=0, le=1000)
-    length_ps: float = key(1.0, "length of each trajectory", "ps", gt=0, le=10000)
-    stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
-    friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
-
-
-class Curate(Section):
-    """Which reference frames are refused."""
-
-    force_cap_eV_per_A: float = key(50.0, "a frame with a larger force on any atom is dropped", "eV/Å", gt=0)
-    closest_contact: float = key(
-        0.5, "a frame with two atoms closer than this share of their summed covalent radii is dropped", gt=0, lt=1
-    )
-
-
-class Reference(Section):
-    """Where the first labelled frames and the frozen test set come from."""
-
-    source: Literal["generate"] = key("generate", "generate: dynamics with the oracle")
-    generate: Generate = Field(default_factory=Generate)
-    curate: Curate = Field(default_factory=Curate)
-
-
-class Split(Section):
-    """Start, validation and test sets; the test set is frozen before round 0."""
-
-    train: int = key(60, "frames of the start set that are trained on", ge=2)
-    validation: int = key(12, "frames of the start set that choose the best epoch", ge=2)
-    test: int = key(240, "frames of the test set, from trajectories that training never sees", ge=2)
-    start_temperature_max_K: float | None = key(
-        300.0, "the start set is drawn from trajectories up to this temperature; null: from all", "K", gt=0
-    )
-    leakage_rmsd_A: float = key(
-        0.02, "a test frame closer than this to a training frame (aligned RMSD) is reported", "Å", gt=0, le=1
-    )
-
-
-class Oracle(Section):
-    """The quantum chemistry that labels structures."""
-
-    kind: Literal["xtb"] = key("xtb", "xtb: tblite")
-    method: Literal["GFN2-xTB", "GFN1-xTB"] = key("GFN2-xTB", "the tight-binding method")
-    charge: int = key(0, "total charge", "e", ge=-20, le=20)
-    multiplicity: int = key(1, "spin multiplicity, 2S + 1", ge=1, le=20)
-    accuracy: float = key(1.0, "tblite's accuracy: smaller is tighter", gt=0, le=1000)
-    max_iterations: int = key(250, "steps of the self-consistent cycle before a label counts as failed", ge=1, le=10000)
+from .data import Reference, Split
+from .labels import Labels, Oracle, OracleGate
+from .section import Section, Temperature, key
 
 
 class Committee(Section):
@@ -177,15 +110,6 @@ class Selection(Section):
     )
 
 
-class Labels(Section):
-    """How structures are labelled."""
-
-    batch_size: int = key(30, "structures a labelling job", ge=1)
-    force_cap_eV_per_A: float = key(50.0, "a label with a larger force on any atom does not count", "eV/Å", gt=0)
-    validation_fraction: float = key(0.1, "share of each round's new labels that join the validation set", ge=0, lt=1)
-    max_failed_fraction: float = key(0.5, "a larger share of failed labels in a round stops the run", gt=0, le=1)
-
-
 class Rounds(Section):
     """How often the loop turns, and for whom."""
 
@@ -218,6 +142,7 @@ class Experiment(Section):
     threads: int = key(1, "CPU threads of one job with a model; members train side by side", ge=1, le=256)
     reference: Reference = Field(default_factory=Reference)
     oracle: Oracle = Field(default_factory=Oracle)
+    oracle_gate: OracleGate = Field(default_factory=OracleGate)
     split: Split = Field(default_factory=Split)
     committee: Committee = Field(default_factory=Committee)
     model: Model = Field(default_factory=Model)

@@ -4,8 +4,10 @@ A further kind is one module in this folder and one entry in `KINDS`; its librar
 for.
 """
 
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -13,9 +15,33 @@ from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, CalculatorError, SCFError
 
-KINDS = {"xtb": "xtb:XtbOracle"}  # kind -> module in this folder and the class, which takes the settings
+from .structure import electron_problem, spin_state, structure_problem, structure_settings
+
+__all__ = [
+    "KINDS",
+    "Label",
+    "Oracle",
+    "complete",
+    "electron_problem",
+    "label_with_calculator",
+    "make_oracle",
+    "setting_name",
+    "spin_state",
+    "structure_problem",
+    "structure_settings",
+    "unconverged_by_type",
+]
+
+KINDS = {  # kind -> module in this folder and the class, which takes the settings
+    "xtb": "xtb:XtbOracle",
+    "pyscf": "pyscf_dft:PyscfOracle",
+    "ase": "ase_calculator:AseOracle",
+    "pool": "pool:PoolOracle",
+    "model": "teacher:TeacherOracle",
+}
+SHARED = ("kind", "charge", "multiplicity")  # settings of every kind
 
 
 @dataclass(frozen=True)
@@ -53,21 +79,31 @@ class Oracle(Protocol):
 
     Attributes:
         settings: plain values, complete with defaults and the code's version: with the structure, the identity of
-            a label.
+            a label. No path that only says where a file lies is among them.
         level_of_theory: the name that goes with every label.
+        citation: what a user of the labels has to cite.
     """
 
     settings: dict[str, Any]
     level_of_theory: str
+    citation: str
+
+    def refusal(self, atoms: Atoms) -> str | None:
+        """Why this oracle cannot label this structure, in one sentence without a full stop; None where it can.
+
+        Cheap, so that it can be asked before any expensive work: an element without a basis, an odd number of
+        electrons in a singlet. What it lets through may still fail.
+        """
 
     def label(self, atoms: Atoms) -> Label:
         """Energy and forces of one structure; never raises for a structure that fails.
 
-        The answer must depend on `atoms` alone, not on what was labelled before.
+        The answer must depend on `atoms` alone (elements, positions, cell, pbc, and `info["charge"]` and
+        `info["multiplicity"]` where they are), not on what was labelled before.
         """
 
     def calculator(self) -> BaseCalculator:
-        """An ASE calculator of the same level of theory, for relaxations and MD."""
+        """An ASE calculator of the same level of theory, for relaxations and MD; charge and spin of the settings."""
 
 
 def make_oracle(settings: dict[str, Any]) -> Oracle:
@@ -83,51 +119,101 @@ def make_oracle(settings: dict[str, Any]) -> Oracle:
     return getattr(import_module(f".{module}", __name__), name)(settings)
 
 
+def setting_name(kind: str, key: str) -> str:
+    """A setting's place in the config: `oracle.charge`, `oracle.xtb.accuracy`."""
+    return f"oracle.{key}" if key in SHARED else f"oracle.{kind}.{key}"
+
+
 def complete(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """`settings` with `defaults` filled in, each value in the type of its default.
 
     One type for one setting, because `charge: 0` and `charge: 0.0` would otherwise be two identities of one label.
+    A default of None stands for text or None; dicts and lists have to be JSON values throughout.
 
     Raises:
         ValueError: a key that `defaults` do not have, or a value of another kind.
     """
-    for key, value in settings.items():
+    kind = settings["kind"]
+    for key in settings:
         if key not in defaults:
             close = get_close_matches(key, defaults, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise ValueError(
-                f"oracle.{key} is not a setting of the kind {settings['kind']}: {hint}it takes {', '.join(defaults)}"
+                f"{setting_name(kind, key)} is not a setting of the kind {kind}: {hint}it takes {', '.join(defaults)}"
             )
-        kind = type(defaults[key])
-        try:
-            same = kind(value) == value
-        except (TypeError, ValueError):
-            same = False
-        if not same:
-            raise ValueError(f"oracle.{key} is {value!r}, but it has to be of type {kind.__name__}")
-    return {key: type(default)(settings.get(key, default)) for key, default in defaults.items()}
+    filled = {
+        key: _typed(settings.get(key, default), default, setting_name(kind, key)) for key, default in defaults.items()
+    }
+    if filled.get("multiplicity", 1) < 1:
+        raise ValueError(f"oracle.multiplicity is {filled['multiplicity']}, but it is 2S + 1: it has to be 1 or more")
+    return filled
+
+
+def _typed(value: Any, default: Any, name: str) -> Any:
+    if value is None and default is None:
+        return None
+    kind = str if default is None else type(default)
+    nested = kind in (dict, list)
+    try:
+        typed = json.loads(json.dumps(value, allow_nan=False)) if nested else kind(value)
+        if isinstance(typed, kind) and typed == value:
+            return typed
+    except (TypeError, ValueError, OverflowError):
+        pass
+    what = f"{kind.__name__}{' of plain values' if nested else ''}{' or null' if default is None else ''}"
+    raise ValueError(f"{name} is {value!r}, but it has to be of type {what}")
+
+
+def unconverged_by_type(error: Exception, calculator: BaseCalculator | None) -> str | None:
+    """The message of ASE's own exception for an SCF that does not converge; None for any other."""
+    return str(error) if isinstance(error, SCFError) else None
 
 
 def label_with_calculator(
     atoms: Atoms,
-    calculator: BaseCalculator,
+    make_calculator: Callable[[], BaseCalculator],
     level_of_theory: str,
-    is_unconverged: Callable[[Exception], bool],
+    unconverged: Callable[[Exception, BaseCalculator | None], str | None] = unconverged_by_type,
+    convergence: Callable[[BaseCalculator, Atoms], tuple[bool, str]] | None = None,
 ) -> Label:
     """Run an ASE calculator once and turn whatever it raises into a label that says so.
 
+    The energy is the one whose derivative the forces are: `free_energy` where the calculator gives it. With smeared
+    occupations `energy` is extrapolated to zero kelvin and does not fit the forces.
+
     Args:
         atoms: the structure; left untouched.
-        calculator: a fresh one, so that no earlier density leaks into the label.
+        make_calculator: gives a fresh one, so that no earlier density leaks into the label.
         level_of_theory: name for the label.
-        is_unconverged: tells the exceptions that mean "the SCF did not converge" from those that mean "it broke".
+        unconverged: tells the exceptions that mean "the SCF did not converge", which gives the message, from those
+            that mean "it broke", which gives None. Its second argument is None where no calculator could be made.
+        convergence: reads, from the calculator that has run, whether its answer is converged, and a message.
     """
-    atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
-    start = time.perf_counter()
+    atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    calculator, start = None, time.perf_counter()
     try:
-        energy, forces = float(atoms.get_potential_energy()), np.array(atoms.get_forces(), dtype=float)
+        atoms.calc = calculator = make_calculator()
+        forces = np.array(atoms.get_forces(), dtype=float)  # first: codes that are asked for energy alone run twice
+        energy = float(getattr(calculator, "results", {}).get("free_energy", atoms.get_potential_energy()))
+        if np.isfinite(energy) and np.isfinite(forces).all():
+            converged, message = convergence(calculator, atoms) if convergence else (True, "")
+        else:  # as ASE's ORCA gives where the wavefunction is not fully converged
+            converged, message = False, "the energy or forces that came out are not finite numbers"
+        reusable = True
     except Exception as error:  # whatever a quantum-chemistry code throws must cost one label, not the batch
-        message = " ".join(str(error).split()) or type(error).__name__
-        seconds = time.perf_counter() - start
-        return Label.failed(len(atoms), level_of_theory, seconds, message, reusable=is_unconverged(error))
-    return Label(energy, forces, True, level_of_theory, time.perf_counter() - start)
+        said = unconverged(error, calculator)
+        converged, message, reusable = False, said or _in_one_line(error), said is not None
+    finally:
+        with suppress(Exception):  # a program that waits for more, as CP2K's shell does
+            getattr(calculator, "close", bool)()
+    seconds = time.perf_counter() - start
+    if not converged:
+        return Label.failed(len(atoms), level_of_theory, seconds, message, reusable)
+    return Label(energy, forces, True, level_of_theory, seconds)
+
+
+def _in_one_line(error: Exception) -> str:
+    """An exception's text; with its name where the text alone says too little, as that of KeyError('H')."""
+    text, name = " ".join(str(error).split()), type(error).__name__
+    tells = isinstance(error, RuntimeError | ValueError | OSError | CalculatorError)
+    return text if text and tells else f"{name}: {text}" if text else name

@@ -1,20 +1,21 @@
 """Extended tight binding with tblite: labels in milliseconds, for first experiments and for every test."""
 
-import time
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from tblite.ase import TBLite
 from tblite.library import get_version
 
-from . import Label, complete, label_with_calculator
+from . import Label, complete, electron_problem, label_with_calculator, setting_name, spin_state, structure_problem
 
-METHODS = ("GFN2-xTB", "GFN1-xTB")
 CITATIONS = {
     "GFN2-xTB": "Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 2019, 15, 1652 (GFN2-xTB, with tblite)",
     "GFN1-xTB": "Grimme, Bannwarth, Shushkov, J. Chem. Theory Comput. 2017, 13, 1989 (GFN1-xTB, with tblite)",
 }
+METHODS = tuple(CITATIONS)
+HEAVIEST = 86  # both methods have parameters up to radon
 DEFAULTS = {
     "kind": "xtb",
     "method": "GFN2-xTB",
@@ -44,39 +45,48 @@ class XtbOracle:
             ValueError: an unknown key or an impossible value.
         """
         self.settings = complete(settings, DEFAULTS)
-        if self.settings["method"] not in METHODS:
-            raise ValueError(f"oracle.method is {self.settings['method']!r}, but xtb has {', '.join(METHODS)}")
-        for key in ("multiplicity", "accuracy", "max_iterations"):
+        method = self.settings["method"]
+        if method not in METHODS:
+            raise ValueError(f"oracle.xtb.method is {method!r}, but xtb has {', '.join(METHODS)}")
+        for key in ("accuracy", "max_iterations"):
             if not self.settings[key] > 0:
-                raise ValueError(f"oracle.{key} is {self.settings[key]}, but it has to be more than 0")
+                raise ValueError(f"{setting_name('xtb', key)} is {self.settings[key]}, but it has to be more than 0")
         self.settings["version"] = "tblite " + ".".join(map(str, get_version()))
-        self.level_of_theory = self.settings["method"]
+        self.level_of_theory, self.citation = method, CITATIONS[method]
+
+    def refusal(self, atoms: Atoms) -> str | None:
+        """An element beyond radon, or an odd number of electrons in a singlet; see `Oracle`."""
+        problem = structure_problem(atoms, self.settings)
+        if problem:
+            return problem
+        if atoms.numbers.max() > HEAVIEST:
+            symbol = chemical_symbols[atoms.numbers.max()]
+            return f"{self.level_of_theory} has no parameters for {symbol}: it reaches from H to Rn"
+        # tblite takes an odd number of electrons for a doublet without a word. The 4f electrons of Ce to Lu are in
+        # its core: each has three valence electrons, as La.
+        numbers = np.where((atoms.numbers > 57) & (atoms.numbers < 72), 57, atoms.numbers)
+        charge, multiplicity = spin_state(atoms, self.settings)
+        return electron_problem(int(numbers.sum()) - charge, charge, multiplicity)
 
     def label(self, atoms: Atoms) -> Label:
         """Energy (eV) and forces (eV/Å) of one structure; see `Oracle`."""
-        start = time.perf_counter()
-        problem = self._wrong_spin(atoms)
-        if problem:
-            seconds = time.perf_counter() - start
-            return Label.failed(len(atoms), self.level_of_theory, seconds, problem, reusable=False)
+        refusal = self.refusal(atoms)
+        if refusal:
+            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        state = spin_state(atoms, self.settings)
         # tblite raises CalculationFailed("SCF not converged in 250 cycles")
         return label_with_calculator(
-            atoms, self.calculator(), self.level_of_theory, lambda error: "not converged" in str(error)
+            atoms,
+            lambda: self._calculator(*state),
+            self.level_of_theory,
+            lambda error, _: str(error) if "not converged" in str(error) else None,
         )
 
     def calculator(self) -> TBLite:
         """The ASE calculator of tblite, quiet; it restarts each step from the density of the last."""
-        names = ("method", "charge", "multiplicity", "accuracy", "max_iterations")
-        return TBLite(verbosity=0, **{name: self.settings[name] for name in names})
+        return self._calculator(self.settings["charge"], self.settings["multiplicity"])
 
-    def _wrong_spin(self, atoms: Atoms) -> str | None:
-        """An odd number of electrons taken for a singlet: tblite computes a doublet then, without a word."""
-        # the 4f electrons of Ce to Lu are in the core: each has three valence electrons, as La
-        numbers = np.where((atoms.numbers > 57) & (atoms.numbers < 72), 57, atoms.numbers)
-        charge, multiplicity = self.settings["charge"], self.settings["multiplicity"]
-        if (numbers.sum() - charge) % 2 == (multiplicity - 1) % 2:
-            return None
-        return (
-            f"oracle.charge {charge} leaves an {'odd' if multiplicity % 2 else 'even'} number of electrons, "
-            f"which cannot have oracle.multiplicity {multiplicity}"
-        )
+    def _calculator(self, charge: int, multiplicity: int) -> TBLite:
+        names = ("method", "accuracy", "max_iterations")
+        rest = {name: self.settings[name] for name in names}
+        return TBLite(verbosity=0, charge=charge, multiplicity=multiplicity, **rest)

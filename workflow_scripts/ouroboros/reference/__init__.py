@@ -1,16 +1,22 @@
-"""Reference data: generate or take over, curate, split without leakage, store in SchNetPack's database format."""
+"""Reference data: generate, download or import, curate, split without leakage, store in SchNetPack's format."""
 
 from .curate import curate
 from .database import read_database, write_database
 from .generate import generate_trajectory
-from .leakage import nearest_training_distance
-from .split import split_by_trajectory
+from .leakage import Leakage, describe_leakage, nearest_training_distance, refuse_leakage
+from .published_split import read_published
+from .split import describe_split, make_split
 
 __all__ = [
+    "Leakage",
     "curate",
+    "describe_leakage",
+    "describe_split",
     "generate_trajectory",
+    "make_split",
     "nearest_training_distance",
     "read_database",
-    "split_by_trajectory",
+    "read_published",
+    "refuse_leakage",
     "write_database",
 ]

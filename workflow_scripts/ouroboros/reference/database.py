@@ -69,6 +69,7 @@ def read_database(path: str | Path, indices: Sequence[int] | np.ndarray | None =
             if len(indices) and not (indices.min() >= 0 and indices.max() < n):
                 raise ValueError(f"{path} holds {n} frames, but frame {indices.max()} was asked for: redo the split")
             rows = [database.get(int(i) + 1) for i in indices]
+    # vars(row), as row.key_value_pairs would give the row's total initial charge for a column `charge`
     names = set.intersection(*(set(row.key_value_pairs) for row in rows)) if rows else set()
     return Frames(
         numbers=np.concatenate([row.numbers for row in rows] or [np.zeros(0)]).astype(np.int64),
@@ -78,5 +79,5 @@ def read_database(path: str | Path, indices: Sequence[int] | np.ndarray | None =
         forces=np.concatenate([row.data["forces"] for row in rows] or [np.zeros((0, 3))]),
         cell=np.array([row.cell for row in rows]).reshape(-1, 3, 3),
         pbc=np.array([row.pbc for row in rows], dtype=bool).reshape(-1, 3),
-        columns={name: np.array([row.key_value_pairs[name] for row in rows]) for name in sorted(names)},
+        columns={name: np.array([vars(row)[name] for row in rows]) for name in sorted(names)},
     )

@@ -1,89 +1,129 @@
-"""Training, validation and test sets: the test set from whole trajectories that training never sees."""
+"""Training, validation and test sets, and the frames that may still be learned from later."""
+
+from typing import Any
 
 import numpy as np
 
 from ..frames import Frames
 from ..seeds import generator
+from .held_out import split_by_column, split_by_trajectory
+from .published_split import split_as_published
+from .time_blocks import split_by_time
+
+SIZES = ("train", "validation", "test")
+SIDES = ("train", "val", "test", "pool")
 
 
-def split_by_trajectory(
-    frames: Frames, train: int, validation: int, test: int, start_temperature_max_K: float, seed: int
+def make_split(
+    frames: Frames, settings: dict[str, Any], seed: int, published: tuple[np.ndarray, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
-    """Split so that test errors tell how the potential does where it was not trained.
-
-    Frames of one trajectory are alike, so a random split tests little. Every trajectory hotter than
-    `start_temperature_max_K` belongs to the test, and so does half of those of each temperature at or below it
-    (rounded down, but at least one). Training frames are drawn from the earlier part of the rest, validation frames
-    from the later part; test frames from the test trajectories, the same number for each temperature as far as there
-    are enough.
+    """Split the reference as config says.
 
     Args:
-        frames: with the columns `trajectory` and `temperature_K`.
-        train: frames to train on; the first k of `train_idx` are a random subset of size k.
-        validation: frames to validate on, from the later part of the same trajectories.
-        test: frames to test on.
-        start_temperature_max_K: the hottest trajectories that training may start from.
+        frames: the reference.
+        settings: `strategy`: trajectory, time, column, published or random; `train`, `validation`, `test`: each a
+            count, or a share of all frames, rounded down; and what the strategy needs of `start_temperature_max_K`,
+            `gap_frames`, `column`, `test_values`.
         seed: of the experiment.
+        published: for the strategy published, what `read_published` gave.
 
     Returns:
-        `train_idx`, `val_idx`, `test_idx`: SchNetPack's names, so `numpy.savez(path, **split)` is its split file.
+        `train_idx`, `val_idx`, `test_idx`, each int64: SchNetPack's names, so that `numpy.savez(path, **split)` is its
+        split file. The first k of `train_idx` are a random subset of size k. `pool_idx`: frames of the training side
+        that are in none of these, to be learned from later; nothing that was held out for the test or, by time, for
+        validation is among them. The strategy published adds `published_missing`.
 
     Raises:
-        ValueError: a column is missing or there are too few trajectories or frames, in one sentence with the key.
+        ValueError: a setting is wrong, a column is missing, or there are too few frames.
     """
-    for column in ("trajectory", "temperature_K"):
-        if column not in frames.columns:
-            raise ValueError(f"a split by trajectory needs the column {column!r}, which the reference does not have")
-    trajectory, temperature = frames.columns["trajectory"], frames.columns["temperature_K"]
-    rng = generator(seed, "split")
-    held_out = _test_trajectories(trajectory, temperature, start_temperature_max_K, rng)
-    is_test = np.isin(trajectory, held_out)
+    train, validation, test = _sizes(settings, len(frames))
+    strategy = settings["strategy"]
+    if strategy == "trajectory":
+        limit = settings.get("start_temperature_max_K")
+        split = split_by_trajectory(frames, train, validation, test, limit, seed)
+    elif strategy == "time":
+        split = split_by_time(frames, train, validation, test, settings.get("gap_frames", 0), seed)
+    elif strategy == "column":
+        chosen = settings.get("test_values")
+        split = split_by_column(frames, train, validation, test, settings["column"], chosen, seed)
+    elif strategy == "published":
+        split = split_as_published(frames, train, validation, test, published, seed)
+    elif strategy == "random":
+        split = split_at_random(len(frames), train, validation, test, seed)
+    else:
+        raise ValueError(
+            f"split.strategy is {strategy!r}: choose one of trajectory, time, column, published and random"
+        )
+    return {name: indices.astype(np.int64) for name, indices in split.items()}
 
-    seen = np.flatnonzero(~is_test)
-    if train + validation > len(seen):
-        raise ValueError(
-            f"split.train {train} and split.validation {validation} ask for {train + validation} frames, but the "
-            f"{len(np.unique(trajectory[~is_test]))} trajectories left for training at or below "
-            f"{start_temperature_max_K:g} K hold {len(seen)}: lower them or generate more or longer trajectories"
-        )
-    if test > is_test.sum():
-        raise ValueError(
-            f"split.test {test} asks for more than the {is_test.sum()} frames of the {len(held_out)} trajectories "
-            "that training never sees: lower it or generate more or longer trajectories"
-        )
-    early, late = _by_time(seen, trajectory, train, validation)
+
+def split_at_random(n_frames: int, train: int, validation: int, test: int, seed: int) -> dict[str, np.ndarray]:
+    """Test, validation and training frames from one permutation, in this order.
+
+    So a larger training set holds the smaller one, and neither test nor validation set depends on its size. Frames of
+    a trajectory have near neighbours in every set; the other strategies keep them together.
+    """
+    order = generator(seed, "split").permutation(n_frames)
+    held_out = test + validation
     return {
-        "train_idx": rng.permutation(early)[:train],
-        "val_idx": np.sort(rng.permutation(late)[:validation]),
-        "test_idx": _evenly(np.flatnonzero(is_test), temperature, test, rng),
+        "train_idx": order[held_out : held_out + train],
+        "val_idx": np.sort(order[test:held_out]),
+        "test_idx": np.sort(order[:test]),
+        "pool_idx": np.sort(order[held_out + train :]),
     }
 
 
-def _by_time(seen: np.ndarray, trajectory: np.ndarray, train: int, validation: int) -> tuple[np.ndarray, np.ndarray]:
-    """`seen` in two: the earlier parts of its trajectories, and the later ones in the share of the validation set."""
-    progress = np.empty(len(seen))
-    for number in np.unique(trajectory[seen]):
-        own = np.flatnonzero(trajectory[seen] == number)
-        progress[own] = np.arange(len(own)) / len(own)
-    n_late = min(max(validation, len(seen) * validation // (train + validation)), len(seen) - train)
-    ordered = seen[np.argsort(progress, kind="stable")]
-    return ordered[: len(seen) - n_late], ordered[len(seen) - n_late :]
+def describe_split(frames: Frames, split: dict[str, np.ndarray], column: str | None = None) -> dict[str, Any]:
+    """Figures for `split.json`.
+
+    Args:
+        frames: the reference.
+        split: what `make_split` gave.
+        column: the one that was split by, if any.
+
+    Returns:
+        `train`, `val`, `test`, `pool`: numbers of frames; `left_out`: all others, which are never learned from.
+        `test_by_temperature_K` and `test_by_<column>`: numbers of test frames; `trajectories`: how many of them each
+        side has frames of, and `shared` by the test and the rest. `published_missing`: published frames that the
+        reference does not have. The last four as far as there are such columns or indices.
+    """
+    indices = {side: split[f"{side}_idx"] for side in SIDES}
+    figures: dict[str, Any] = {side: len(own) for side, own in indices.items()}
+    figures["left_out"] = len(frames) - sum(figures.values())
+    for name in dict.fromkeys(["temperature_K", *([column] if column else [])]):
+        if name in frames.columns:
+            values, counts = np.unique(frames.columns[name][indices["test"]], return_counts=True)
+            figures[f"test_by_{name}"] = {_name(v): int(n) for v, n in zip(values, counts, strict=True)}
+    if "trajectory" in frames.columns:
+        trajectories = {side: np.unique(frames.columns["trajectory"][own]) for side, own in indices.items()}
+        learned = np.concatenate([trajectories[side] for side in SIDES if side != "test"])
+        figures["trajectories"] = {side: len(own) for side, own in trajectories.items()}
+        figures["trajectories"]["shared"] = len(np.intersect1d(trajectories["test"], learned))
+    if "published_missing" in split:
+        figures["published_missing"] = len(split["published_missing"])
+    return figures
 
 
-def _test_trajectories(
-    trajectory: np.ndarray, temperature: np.ndarray, start_temperature_max_K: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Numbers of the trajectories that belong to the test."""
-    held_out = [np.unique(trajectory[temperature > start_temperature_max_K])]
-    for level in np.unique(temperature[temperature <= start_temperature_max_K]):
-        here = np.unique(trajectory[temperature == level])
-        held_out.append(rng.choice(here, max(1, len(here) // 2), replace=False))
-    return np.unique(np.concatenate(held_out))
+def _name(value: np.generic) -> str:
+    """A value as a key of JSON: 300 K is "300", whether its column holds integers or floats."""
+    return f"{value:g}" if isinstance(value, np.number) else str(value)
 
 
-def _evenly(candidates: np.ndarray, temperature: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """(n,) of `candidates`, sorted: as many of each temperature, what a short one lacks made up by the others."""
-    groups = [rng.permutation(candidates[temperature[candidates] == t]) for t in np.unique(temperature[candidates])]
-    # the k-th frames of all temperatures, then the (k+1)-th: whatever n is, the first n are as even as can be
-    rank = np.concatenate([np.arange(len(group)) for group in groups])
-    return np.sort(np.concatenate(groups)[np.argsort(rank, kind="stable")[:n]])
+def _sizes(settings: dict[str, Any], n_frames: int) -> list[int]:
+    """Numbers of training, validation and test frames."""
+    counts = []
+    for key in SIZES:
+        size = settings[key]
+        share = isinstance(size, float) and 0 < size < 1
+        if not share and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ValueError(f"split.{key} is {size!r}: give a number of frames from 1 on, or a share between 0 and 1")
+        counts.append(int(size * n_frames + 1e-9) if share else int(size))  # 0.29 × 100 is 28.999999999999996
+        if not counts[-1]:
+            raise ValueError(f"split.{key} {size} of {n_frames} frames is less than one: raise it")
+    if sum(counts) > n_frames:
+        asked = ", ".join(f"split.{key} {settings[key]}" for key in SIZES)
+        raise ValueError(
+            f"{asked} ask for {sum(counts)} frames together, but the reference holds {n_frames}: lower them or add "
+            "frames"
+        )
+    return counts

@@ -1,0 +1,32 @@
+"""Rule check_oracle: the oracle labels a few reference frames again, and how far the two are apart."""
+
+from ouroboros.job import start
+
+with start(snakemake) as job:
+    from dataclasses import asdict
+
+    from ouroboros.datasets import load_split
+    from ouroboros.label_store import LabelStore
+    from ouroboros.label_worker import LabelWorker
+    from ouroboros.labelling import Checks, label_batch
+    from ouroboros.oracle_gate import agreement, frames_to_compare
+    from ouroboros.oracles import make_oracle
+    from ouroboros.records import read_json, write_json
+    from ouroboros.reference import read_database
+    from ouroboros.reference.pool import oracle_settings
+
+    params, reference = snakemake.params, read_json(snakemake.input.reference)
+    settings = oracle_settings(params.oracle, reference, snakemake.input.database)
+    trained = read_database(snakemake.input.database, load_split(snakemake.input.split)["train_idx"])
+    frames, store, oracle = frames_to_compare(trained, params.frames), LabelStore(params.store), make_oracle(settings)
+    job.say(f"oracle: {oracle.level_of_theory} labels {len(frames)} reference frames again")
+    with LabelWorker(settings, store, snakemake.config["labels"]["time_limit_s"]) as worker:
+        labels, failures = label_batch(frames.to_atoms(), oracle, store, Checks(float("inf")), worker, job.say)
+    if failures:
+        raise ValueError(
+            f"the oracle {oracle.level_of_theory} cannot label {len(failures)} of {len(frames)} reference frames "
+            f"({failures[0]['reason']}: {failures[0]['message']}); mend the section `oracle` of the config"
+        )
+    found = agreement(frames, labels, reference["level_of_theory"], oracle.level_of_theory)
+    write_json(snakemake.output.summary, asdict(found))
+    job.say(f"oracle: forces {found.force_mae_meV_per_A:.2f} meV/Å from those of the reference ({found.reference})")

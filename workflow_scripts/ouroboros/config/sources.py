@@ -1,0 +1,88 @@
+"""Checks of where the reference data come from, and of the split that is asked of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .sections import Experiment
+
+NEEDED = ("energy_key", "force_key", "energy_unit", "force_unit", "length_unit", "level_of_theory")
+
+
+def source_problems(experiment: Experiment) -> Iterator[str]:
+    """Files that are not there, and keys and units that nobody named."""
+    reference = experiment.reference
+    if reference.source != "files":
+        return
+    files = reference.files
+    if not files.paths:
+        yield "Config key 'reference.files.paths' is empty; name the files that hold your labelled frames."
+    for path in files.paths:
+        if not Path(path).is_file():
+            yield f"Config key 'reference.files.paths' names {path!r}, but there is no such file; check the path."
+    missing = [name for name in NEEDED if getattr(files, name) is None]
+    if missing:
+        yield (
+            f"Config keys {', '.join(f'reference.files.{name}' for name in missing)} are not set; keys and units of "
+            "your own files are never guessed, so name them."
+        )
+
+
+def split_problems(experiment: Experiment) -> Iterator[str]:
+    """Sizes and strategies that cannot be had from the reference."""
+    split, reference = experiment.split, experiment.reference
+    shares = [size for size in (split.train, split.validation, split.test) if isinstance(size, float)]
+    if sum(shares) > 1 + 1e-9:
+        yield (
+            f"Config keys 'split.train', 'split.validation' and 'split.test' are the shares {shares}, more than all "
+            "frames together; lower them."
+        )
+    if split.strategy == "column" and split.column is None:
+        yield "Config key 'split.column' is not set; the strategy 'column' needs the column whose values stay together."
+    if split.strategy == "published" and (reference.source, reference.download.dataset) != ("download", "rmd17"):
+        yield (
+            "Config key 'split.strategy' is 'published', but only rMD17 has published splits; set reference.source to "
+            "download and reference.download.dataset to rmd17, or choose another strategy."
+        )
+    if reference.source == "generate" and split.strategy == "trajectory":
+        yield from _generated(experiment)
+
+
+def _generated(experiment: Experiment) -> Iterator[str]:
+    """What whole trajectories of the generated reference can give."""
+    generate, split = experiment.reference.generate, experiment.split
+    limit = split.start_temperature_max_K or float("inf")
+    cold = [t for t in generate.temperatures_K if t <= limit]
+    hot = [t for t in generate.temperatures_K if t > limit]
+    if not cold:
+        yield (
+            f"Config key 'split.start_temperature_max_K' is {limit:g}, below every reference temperature "
+            f"{generate.temperatures_K}; raise it, or add a colder one to reference.generate.temperatures_K."
+        )
+        return
+    if len(set(generate.temperatures_K)) < len(generate.temperatures_K):
+        yield f"Config key 'reference.generate.temperatures_K' is {generate.temperatures_K}; each may stand there once."
+        return
+    each = generate.trajectories_per_temperature
+    if each < 2:
+        yield (
+            f"Config key 'reference.generate.trajectories_per_temperature' is {each}; it takes at least 2, one to "
+            "train on and one for the test set."
+        )
+        return
+    held_back = max(1, each // 2)
+    frames = int(generate.length_ps * 1000 / generate.stride_fs + 1e-6)
+    everything = each * frames * len(generate.temperatures_K)
+    start, test = len(cold) * (each - held_back) * frames, (len(cold) * held_back + len(hot) * each) * frames
+    sizes = [split.train, split.validation, split.test]
+    counts = [size if isinstance(size, int) else round(size * everything) for size in sizes]
+    if counts[0] + counts[1] > start:
+        yield (
+            f"Config keys 'split.train' ({split.train}) and 'split.validation' ({split.validation}) ask for more than "
+            f"the {start} frames that the reference trajectories up to {limit:g} K give; lower them, or make the "
+            "trajectories longer or more."
+        )
+    if counts[2] > test:
+        yield (
+            f"Config key 'split.test' is {split.test}, but the trajectories kept for testing have {test} frames; "
+            "lower it, or make the trajectories longer or more."
+        )

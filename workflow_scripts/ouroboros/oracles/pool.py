@@ -1,0 +1,87 @@
+"""Labelled frames that were held back: active learning on a data set itself, with no quantum chemistry."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from ase import Atoms
+
+from . import Label, complete, structure_problem, structure_settings
+
+DEFAULTS = {"kind": "pool", "charge": 0, "multiplicity": 1, "path": "", "reference": "", "level_of_theory": ""}
+
+
+class PoolOracle:
+    """Looks structures up in a reference database, bit for bit.
+
+    The checksum of the reference and its level of theory are the identity; where the database lies does not matter.
+    """
+
+    citation = "the labels are those of the reference itself: cite its source"
+
+    def __init__(self, settings: dict[str, Any]):
+        """Check the settings; the database is read when the first label is asked for.
+
+        Args:
+            settings: `path` (of reference.db), `reference` (its checksum), `level_of_theory`, `charge` (e),
+                `multiplicity` (2S + 1).
+
+        Raises:
+            ValueError: an unknown key, a missing value, or no such file.
+        """
+        self.settings = complete(settings, DEFAULTS)
+        for key in ("path", "reference", "level_of_theory"):
+            if not self.settings[key]:
+                raise ValueError(f"oracle.pool.{key} is missing: a pool needs reference.db, its checksum and its level")
+        self._path = Path(self.settings.pop("path"))
+        if not self._path.is_file():
+            raise ValueError(f"oracle.pool.path is {str(self._path)!r}, where there is no database: write it first")
+        self.level_of_theory = self.settings["level_of_theory"]
+
+    def refusal(self, atoms: Atoms) -> str | None:
+        """A structure that is not in the pool; see `Oracle`."""
+        problem = structure_problem(atoms, self.settings)
+        if problem or self._fingerprint(atoms) in self._labels:
+            return problem
+        return (
+            f"{atoms.get_chemical_formula()} with these positions is not among the {len(self._labels)} structures of "
+            f"{self._path.name}: a pool labels only what is in it"
+        )
+
+    def label(self, atoms: Atoms) -> Label:
+        """The reference's energy (eV) and forces (eV/Å) of this structure; see `Oracle`."""
+        refusal = self.refusal(atoms)
+        if refusal:
+            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        energy, forces = self._labels[self._fingerprint(atoms)]
+        return Label(energy, forces.copy(), True, self.level_of_theory, 0.0)
+
+    def calculator(self) -> NoReturn:
+        """There is none.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("a pool of labelled frames cannot drive dynamics: choose another oracle.kind to generate data")
+
+    @cached_property
+    def _labels(self) -> dict[bytes, tuple[float, np.ndarray]]:
+        from ..reference import read_database  # which imports the oracles
+
+        labels = {}
+        for atoms in read_database(self._path).to_atoms():
+            if atoms.calc is not None:
+                results = atoms.calc.results
+                labels[self._fingerprint(atoms)] = results["energy"], results["forces"]
+        return labels
+
+    def _fingerprint(self, atoms: Atoms) -> bytes:
+        state = structure_settings(self.settings, atoms)
+        digest = hashlib.sha256(f"{len(atoms)} {state['charge']} {state['multiplicity']}\n".encode())
+        digest.update(np.ascontiguousarray(atoms.numbers, "<i8").tobytes())
+        digest.update(np.ascontiguousarray(atoms.positions + 0.0, "<f8").tobytes())  # −0.0 counts as 0.0
+        digest.update(np.ascontiguousarray(atoms.cell.array + 0.0, "<f8").tobytes())
+        digest.update(np.ascontiguousarray(atoms.pbc, "u1").tobytes())
+        return digest.digest()

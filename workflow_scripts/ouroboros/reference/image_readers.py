@@ -1,0 +1,127 @@
+"""Files that hold one frame after another: extended XYZ, ASE trajectories, databases of ASE and SchNetPack."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.db import connect
+
+from ..frames import Frames
+from .foreign_keys import ContentError, Names, missing, wrong_shape
+
+SCHNETPACK = {"kcal/mol/A": "kcal/mol/Ang", "eV/A": "eV/Ang", "A": "Ang"}  # our name: SchNetPack's, where they differ
+
+
+def read_images(path: Path, names: Names, kind: str) -> Frames:
+    """Frames of an extended XYZ file or an ASE trajectory, in the file's units."""
+    if path.stat().st_size == 0:
+        return Frames.from_atoms([])
+
+    def values() -> Iterator[tuple[Atoms, dict[str, Any]]]:
+        for atoms in ase.io.iread(path, index=":", format=kind):
+            results = atoms.calc.results if atoms.calc is not None else {}
+            yield atoms, {**atoms.arrays, **atoms.info, **results}
+
+    return _collected(values(), names)
+
+
+def read_database(path: Path, names: Names) -> Frames:
+    """Frames of an ASE or SchNetPack database, in the file's units.
+
+    Raises:
+        ContentError: the database tells its units, and they are not those that the user named.
+    """
+    with connect(path, use_lock_file=False) as database:
+        units = database.metadata.get("_property_unit_dict")
+        if units:
+            _check_schnetpack_units(units, database.metadata.get("_distance_unit"), names)
+
+        def values() -> Iterator[tuple[Atoms, dict[str, Any]]]:
+            for row in database.select():
+                own = vars(row)  # row.key_value_pairs gives 0.0 for a key `charge`
+                results = {name: own[name] for name in ("energy", "forces") if own.get(name) is not None}
+                pairs = {name: own[name] for name in row._keys}
+                yield Atoms(row.numbers, row.positions, cell=row.cell, pbc=row.pbc), {**results, **pairs, **row.data}
+
+        return _collected(values(), names)
+
+
+def _check_schnetpack_units(units: dict[str, str], length: str | None, names: Names) -> None:
+    for config, stated, found in (
+        ("energy_unit", names.energy_unit, units.get(names.energy_key)),
+        ("force_unit", names.force_unit, units.get(names.force_key)),
+        ("length_unit", names.length_unit, length),
+    ):
+        same = {stated, SCHNETPACK.get(stated, stated), stated.replace("/A", "/Ang")}
+        if found and found not in same:
+            raise ContentError(
+                f"the file itself says {found}, but reference.files.{config} is {stated!r}: name the same unit"
+            )
+
+
+def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> Frames:
+    """Frames from structures and the values that each has."""
+    structures: list[Atoms] = []
+    energies: list[float] = []
+    forces: list[np.ndarray] = []
+    columns: dict[str, list[Any]] = {name: [] for name in names.columns}
+    seen: dict[str, None] = {}
+    found = {key: 0 for key in (names.energy_key, names.force_key, *names.columns.values())}
+    for atoms, values in frames:
+        seen |= dict.fromkeys(values)
+        for key in found:
+            found[key] += key in values
+        structures.append(atoms)
+        energies.append(_scalar(values.get(names.energy_key, np.nan), names.energy_key))
+        forces.append(_force_block(values.get(names.force_key), len(atoms), names.force_key))
+        for name, key in names.columns.items():
+            columns[name].append(_plain(values.get(key), key) if key in values else None)
+    if structures:
+        _demand(found, list(seen), names, len(structures))
+    bare = [Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc) for a in structures]
+    frames_ = Frames.from_atoms(bare)
+    labelled = {"energy": np.array(energies, dtype=float), "forces": np.concatenate(forces or [np.zeros((0, 3))])}
+    told = {name: np.array(values) for name, values in columns.items()}
+    return Frames(**{**frames_.__dict__, **labelled, "columns": told})
+
+
+def _demand(found: dict[str, int], seen: list[str], names: Names, n: int) -> None:
+    """Energies and forces in some frames, columns in all."""
+    asked = {names.energy_key: "energy_key", names.force_key: "force_key"}
+    for key, count in found.items():
+        where = f"reference.files.{asked[key]}" if key in asked else "reference.files.columns"
+        if count == 0:
+            raise missing(key, where, seen)
+        if key not in asked and count < n:
+            raise ContentError(f"{n - count} of {n} frames have no {key!r}, which {where} names: leave it out")
+
+
+def _scalar(value: Any, key: str) -> float:
+    number = np.asarray(value, dtype=float)
+    if number.size != 1:
+        raise wrong_shape(key, number.shape, "an energy is one number", "energy_key")
+    return float(number.reshape(()))
+
+
+def _force_block(value: Any, n_atoms: int, key: str) -> np.ndarray:
+    if value is None:
+        return np.full((n_atoms, 3), np.nan)
+    block = np.asarray(value, dtype=float)
+    if block.shape != (n_atoms, 3):
+        raise wrong_shape(key, block.shape, f"forces on {n_atoms} atoms are ({n_atoms}, 3)", "force_key")
+    return block
+
+
+def _plain(value: Any, key: str) -> Any:
+    item = (
+        value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1) else value
+    )
+    if not isinstance(item, bool | int | float | str):
+        raise ContentError(
+            f"{key!r} is not one number or word a frame, so it cannot be a column: leave it out of "
+            "reference.files.columns"
+        )
+    return item

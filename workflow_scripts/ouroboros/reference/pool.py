@@ -1,0 +1,71 @@
+"""Active learning on a labelled set: frames held back are the structures to choose from, and their own oracle."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..frames import SPIN_STATE, Frames
+from ..walk import Walk
+
+if TYPE_CHECKING:
+    from ..committee import Prediction
+
+
+def oracle_settings(settings: dict[str, Any], reference: dict[str, Any], database: str | None) -> dict[str, Any]:
+    """Settings for `make_oracle`, files as absolute paths: a label is computed in a folder of its own.
+
+    Args:
+        settings: as the rule has them.
+        reference: reference.json, by whose checksum and level of theory a pool is known.
+        database: reference.db, for a pool.
+    """
+    if settings["kind"] == "pool":
+        known = {"reference": reference["checksum"], "level_of_theory": reference["level_of_theory"]}
+        return settings | {"path": str(Path(str(database)).resolve())} | known
+    if settings["kind"] == "model":
+        return settings | {"paths": [str(Path(path).resolve()) for path in settings["paths"]]}
+    return settings
+
+
+def not_yet_learned(pool: Frames, dataset: Frames) -> Frames:
+    """The frames of `pool` that are not in `dataset`, bit for bit."""
+    known = set(_identities(dataset))
+    return pool.take(np.array([identity not in known for identity in _identities(pool)], dtype=bool))
+
+
+def _identities(frames: Frames) -> list[bytes]:
+    return [
+        frames.numbers[start : start + n].tobytes() + frames.positions[start : start + n].tobytes()
+        for start, n in zip(frames.starts, frames.n_atoms, strict=True)
+    ]
+
+
+def as_walks(pool: Frames, prediction: "Prediction", factor: float) -> list[Walk]:
+    """The scored pool in the form of an exploration, one walk for the frames of each composition.
+
+    Args:
+        pool: with the column `place`, the frame's index in the reference, which becomes its step (from 1 on).
+        prediction: the committee's, of `pool`.
+        factor: from the committee's spread to the calibrated uncertainty.
+    """
+    walks: dict[bytes, Walk] = {}
+    norms, energy, uncertainty = (
+        np.linalg.norm(prediction.forces, axis=1), prediction.energy, factor * prediction.max_force_std,
+    )  # fmt: skip
+    for i, (start, n) in enumerate(zip(pool.starts, pool.n_atoms, strict=True)):
+        atoms = slice(start, start + n)
+        spin_state = {name: int(pool.columns[name][i]) for name in SPIN_STATE if name in pool.columns}
+        parts = (pool.numbers[atoms], pool.cell[i], pool.pbc[i], np.array(list(spin_state.values())))
+        kind = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+        if kind not in walks:
+            walks[kind] = Walk(pool.numbers[atoms], pool.cell[i], pool.pbc[i], np.nan, 0, 0.0, spin_state=spin_state)
+        walk = walks[kind]
+        walk.step.append(int(pool.columns["place"][i]) + 1)
+        walk.potential_eV.append(float(energy[i]))
+        walk.kinetic_eV.append(np.nan)
+        walk.temperature_K.append(np.nan)
+        walk.uncertainty.append(float(uncertainty[i]))
+        walk.max_force.append(float(norms[atoms].max()))
+        walk.positions.append(pool.positions[atoms])
+    return list(walks.values())

@@ -1,0 +1,103 @@
+"""Labelled frames in files of many kinds, under whatever names and in whatever units they are kept there."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..frames import Frames
+from ..units import ENERGY_UNITS, FORCE_UNITS, LENGTH_UNITS
+from .array_reader import read_arrays
+from .foreign_keys import ContentError, Names
+from .image_readers import read_database, read_images
+
+FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".traj": "traj", ".db": "db", ".npz": "npz"}
+
+
+def read_source(
+    paths: Sequence[str | Path],
+    *,
+    format: str | None = None,
+    energy_key: str,
+    force_key: str,
+    positions_key: str = "R",
+    numbers_key: str = "z",
+    energy_unit: str,
+    force_unit: str,
+    length_unit: str,
+    columns: dict[str, str] | None = None,
+) -> Frames:
+    """All frames of all files, in eV, Å and eV/Å.
+
+    Args:
+        paths: files; their frames follow one another.
+        format: "extxyz", "traj", "db" (of ASE or SchNetPack) or "npz"; None goes by each file's name.
+        energy_key: in `info` or the calculator's results (extxyz, traj), in `data`, the key-value pairs or the
+            results (db), or an array of (n,) or (n, 1) (npz).
+        force_key: likewise, (n_atoms, 3) a frame; in an npz (n, n_atoms, 3).
+        positions_key: npz only, (n, n_atoms, 3).
+        numbers_key: npz only, (n_atoms,).
+        energy_unit: of `units.ENERGY_UNITS`.
+        force_unit: of `units.FORCE_UNITS`.
+        length_unit: of `units.LENGTH_UNITS`, for positions and cells.
+        columns: our name of a further value of each frame, and the file's.
+
+    Returns:
+        Frames with those columns, `source` (the file's name) and `raw_index` (number of the frame among all, from 0).
+        What a frame does not have is NaN.
+
+    Raises:
+        ValueError: a file is missing, cannot be read or holds nothing; no frame has a key; shapes or units are wrong.
+    """
+    names = Names(
+        energy_key, force_key, positions_key, numbers_key, energy_unit, force_unit, length_unit, columns or {}
+    )
+    for key, value, known in (
+        ("energy_unit", energy_unit, ENERGY_UNITS),
+        ("force_unit", force_unit, FORCE_UNITS),
+        ("length_unit", length_unit, LENGTH_UNITS),
+    ):
+        if value not in known:
+            raise ValueError(f"reference.files.{key} is {value!r}: choose one of {', '.join(known)}")
+    parts = [_read_file(Path(path), format, names).with_columns(source=Path(path).name) for path in paths]
+    frames = Frames.concatenate(parts).with_columns(raw_index=np.arange(sum(map(len, parts))))
+    return _converted(frames, names)
+
+
+def _converted(frames: Frames, names: Names) -> Frames:
+    length = LENGTH_UNITS[names.length_unit]
+    changed = {
+        "energy": frames.energy * ENERGY_UNITS[names.energy_unit],
+        "forces": frames.forces * FORCE_UNITS[names.force_unit],
+        "positions": frames.positions * length,
+        "cell": frames.cell * length,
+    }
+    return Frames(**{**frames.__dict__, **changed})
+
+
+def _read_file(path: Path, format: str | None, names: Names) -> Frames:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}: check reference.files.paths")
+    kind = format or FORMATS.get(path.suffix)
+    if kind is None:
+        raise ValueError(
+            f"{path} ends in {path.suffix or 'nothing'}, which says no format: set reference.files.format to one of "
+            f"{', '.join(dict.fromkeys(FORMATS.values()))}"
+        )
+    try:
+        if kind == "npz":
+            frames = read_arrays(path, names)
+        elif kind == "db":
+            frames = read_database(path, names)
+        else:
+            frames = read_images(path, names, kind)
+    except ContentError as problem:
+        raise ValueError(f"{path}: {problem}") from None
+    except Exception as error:  # readers raise whatever they stumble over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path} cannot be read as {kind} ({reason}): check the file, or reference.files.format"
+        ) from error
+    if not len(frames):
+        raise ValueError(f"{path} holds no frames: leave it out of reference.files.paths")
+    return frames

@@ -184,4 +184,7 @@ def test_curation_counts_every_reason():
 def test_curation_of_clean_data_and_of_none(water):
     kept, counts = curate(water, {"force_cap_eV_per_A": 100.0})
     assert len(kept) == 20 and sum(counts["rejected"].values()) == 0
-    assert curate(water.take([]), {"force_cap_eV_per_A": 100.0})[1]["frames_in"] == 0
+    with pytest.raises(ValueError, match=r"not one of 20 reference frames is left \(20 force_cap\); look at"):
+        curate(water, {"force_cap_eV_per_A": 1e-6})
+    with pytest.raises(ValueError, match="there were none"):
+        curate(water.take([]), {"force_cap_eV_per_A": 100.0})

@@ -20,6 +20,9 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
         The frames kept, in order, and counts: `frames_in`, `kept`, `rejected` by reason: `missing` (a NaN or
         infinity in structure or label), `duplicate` (the same atoms at the same positions, bit for bit, as an
         earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds.
+
+    Raises:
+        ValueError: no frame is left.
     """
     atoms = frames.frame_of_atom
     complete = np.isfinite(frames.energy) & np.isfinite(frames.cell).all(axis=(1, 2))
@@ -41,6 +44,12 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
     for reason, holds in reasons.items():
         rejected[reason] = int((holds & kept).sum())
         kept &= ~holds
+    if not kept.any():
+        counts = ", ".join(f"{n} {reason}" for reason, n in rejected.items() if n) or "there were none"
+        raise ValueError(
+            f"not one of {len(frames)} reference frames is left ({counts}); look at the limits in the section "
+            "reference.curate, and at the units of the reference"
+        )
     return frames.take(kept), {"frames_in": len(frames), "kept": int(kept.sum()), "rejected": rejected}
 
 

@@ -87,7 +87,7 @@ def check_units(frames: Frames, *, energy_unit: str, force_unit: str, where: str
 def stiffness_limits(frames: Frames) -> tuple[float, float]:
     """eV/Å² between which the stiffness of a surface lies; wide where bonds are weak, or a pair has only one."""
     bonded = np.isin(frames.numbers, (1, 6, 7, 8)).any()  # argon and sodium are softer than any covalent bond
-    return (1.0 if bonded else 0.02), (400.0 if len(frames) and np.median(frames.n_atoms) <= 3 else 120.0)
+    return (1.5 if bonded else 0.02), (400.0 if len(frames) and np.median(frames.n_atoms) <= 3 else 120.0)
 
 
 def nearest_contact(frames: Frames) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from .oracles import Label, Oracle, structure_settings
+from .records import sync_folder
 
 FORMAT = "ouroboros label 1"
 
@@ -96,7 +97,7 @@ class LabelStore:
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut could leave an empty file under the final name
             temporary.replace(path)
-            _sync(path.parent)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -117,15 +118,6 @@ class StoredOracle:
             label = self._oracle.label(atoms)
             self._store.put(key, atoms, label, self.settings)
         return label
-
-
-def _sync(folder: Path) -> None:
-    """Make a renamed file durable: its name is part of the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Figures and reasons as JSON files: read and written in one way."""
+"""Figures and reasons as JSON files, read and written in one way; and what makes a file durable."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,15 @@ from typing import Any
 def read_json(path: str | Path) -> dict[str, Any]:
     """A JSON file as plain values."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Make a renamed file durable: its name is part of the folder, which has to reach the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..claims import Claims
-from ..records import write_json
+from ..records import sync_folder, write_json
 from .archive import SPLITS, check_md5, extract_rmd17
 from .catalogue import Published, rmd17_member
 from .integrity import (
@@ -232,7 +232,7 @@ def _accept(
     keep_record(target, url, found, n_bytes)
     part.replace(target)
     discard(part)
-    _sync(target.parent)
+    sync_folder(target.parent)
     report(f"download: {target} is complete, {n_bytes / 1e6:.1f} MB, sha256 {found}")
     return Fetched(target, url, found, n_bytes, from_cache=False)
 
@@ -263,12 +263,3 @@ def _copy(source: Path, part: Path) -> None:
     except OSError as error:
         discard(part)
         raise RuntimeError(f"{source} could not be copied to {part} ({error.strerror}); check both places") from None
-
-
-def _sync(folder: Path) -> None:
-    """Make a renamed file durable: its name is part of the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

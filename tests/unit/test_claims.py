@@ -1,6 +1,7 @@
 """Claims: one holder at a time, and the dead hold nothing."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def test_a_holder_that_was_killed_holds_nothing(path):
     with Claims().held(path) as mine:
         assert not mine
     holder.kill()
-    with Claims().held(path) as mine:  # a zombie still: nobody has waited for it
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)  # dead, and a zombie still
+    with Claims().held(path) as mine:
         assert mine
     holder.wait()
 

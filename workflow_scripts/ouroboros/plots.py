@@ -90,7 +90,8 @@ def exploration(fates: pd.DataFrame, low: float, timestep_fs: float | None, path
         chosen = fates[fates["fate"] == "selected"]
         axes.semilogy(place[chosen.index], chosen["uncertainty"], ".", color="C1", label="selected")
         plain_log(axes.yaxis)
-        axes.axhline(low, color="C0", linestyle="--", linewidth=1, label=f"known well enough below {low:g} eV/Å")
+        if low > 0:
+            axes.axhline(low, color="C0", linestyle="--", linewidth=1, label=f"known well enough below {low:g} eV/Å")
         axes.set_xlabel("frame of the reference set" if pooled else "time (ps)")
         axes.set_ylabel("largest calibrated force\nuncertainty of the frame (eV/Å)")
         source = "pool" if pooled else f"{fates['walker'].nunique()} walkers"

@@ -74,6 +74,8 @@ write_database(sys.argv[1] + "/ours.db", frames, {})
 ours = time.perf_counter() - ours
 stock = ASEAtomsData.create(sys.argv[1] + "/stock.db", "Ang", {"energy": "eV", "forces": "eV/Ang"})
 properties = [{"energy": np.array([a.get_potential_energy()]), "forces": a.get_forces()} for a in images]
+for atoms in images:
+    atoms.calc = None  # else each frame's labels are written twice
 began = time.perf_counter()
 stock.add_systems(properties, images)
 print((time.perf_counter() - began) / ours, file=sys.stderr)

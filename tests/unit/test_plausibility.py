@@ -7,12 +7,13 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 
 from ouroboros.frames import Frames
 from ouroboros.oracles import make_oracle
-from ouroboros.reference.plausibility import check_units, energy_over_free_atoms, neighbours
+from ouroboros.reference.plausibility import check_units, contacts_and_bonds, energy_over_free_atoms, neighbours
 from ouroboros.units import BOHR_IN_A, ENERGY_UNITS, FORCE_UNITS
 
 USUAL = [("eV", "eV/A"), ("kcal/mol", "kcal/mol/A"), ("Hartree", "Hartree/Bohr")]
@@ -94,6 +95,60 @@ def test_few_frames_and_relaxed_ones_pass(sets):
     still = labelled([molecule("CH4")] * 5, XTB.calculator)
     judge(replace(still, forces=still.forces * 1e-6), USUAL[0])
     judge(sets["ethanol at 400 K"].take([]), USUAL[0])
+
+
+def methane_pair():
+    """Two molecules that move against one another far more than within: as soft as a surface gets."""
+    rng, images = np.random.default_rng(0), []
+    for _ in range(40):
+        one, other = molecule("CH4"), molecule("CH4")
+        for part in (one, other):
+            part.positions += rng.normal(scale=0.005, size=(5, 3))
+        other.positions += np.array([4.2, 0, 0]) + rng.normal(scale=0.4, size=3)
+        images.append(one + other)
+    return images
+
+
+def pulled_apart(symbols, lengths):
+    return [Atoms(symbols, [[0, 0, 0], [0, 0, length]]) for length in lengths]
+
+
+@pytest.mark.parametrize(
+    ("images", "calculator"),
+    [
+        (methane_pair(), XTB.calculator),
+        (pulled_apart("H2", np.linspace(0.5, 3, 30)), XTB.calculator),
+        (pulled_apart("N2", np.linspace(0.9, 2.5, 30)), XTB.calculator),
+        (pulled_apart("Ar2", np.linspace(3.2, 7, 30)), lambda: LennardJones(sigma=3.4, epsilon=0.0103, rc=10)),
+        (rattled(molecule("LiH"), 0.1), XTB.calculator),
+        (rattled(molecule("SiH4"), 0.2), XTB.calculator),
+        (rattled(molecule("C6H6"), 0.3), XTB.calculator),
+    ],
+    ids=["soft", "H2", "N2", "argon", "hydride", "silane", "benzene"],
+)
+def test_odd_but_honest_sets_pass(images, calculator):
+    judge(labelled(images, calculator), USUAL[0])
+
+
+@pytest.mark.parametrize("true", USUAL[1:])
+def test_hydrogen_tells_even_where_frames_are_far_apart(true):
+    frames = labelled(rattled(molecule("C6H6"), 0.2, 20), XTB.calculator)
+    frames = replace(frames, energy=frames.energy - frames.energy.mean())  # which then tell nothing
+    with pytest.raises(ValueError, match=f"bonds of hydrogen.*energy_unit {true[0]} with force_unit {true[1]}"):
+        judge(misread(frames, true, USUAL[0]), USUAL[0])
+
+
+def test_bonds_of_hydrogen_have_their_stiffness():
+    """F = −k (r − r0) along the bond, under any other forces across it."""
+    rng, k, images = np.random.default_rng(0), 31.0, []
+    for length in 0.96 + rng.normal(scale=0.03, size=40):
+        axis = rng.normal(size=3)
+        axis /= np.linalg.norm(axis)
+        atoms = Atoms("OH", [[0, 0, 0], length * axis])
+        forces = np.array([[0, 0, 0], -k * (length - 0.96) * axis + np.cross(axis, rng.normal(size=3))])
+        atoms.calc = SinglePointCalculator(atoms, energy=k / 2 * (length - 0.96) ** 2, forces=forces)
+        images.append(atoms)
+    assert contacts_and_bonds(Frames.from_atoms(images))[1] == pytest.approx(k, rel=1e-9)
 
 
 @pytest.mark.parametrize("true", USUAL)

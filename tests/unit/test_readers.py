@@ -1,5 +1,7 @@
 """Readers: every format, under foreign names and in foreign units, gives the same frames; a fault is one sentence."""
 
+import sqlite3
+
 import ase.db
 import ase.io
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from ouroboros.reference import read_database, write_database
 from ouroboros.reference.readers import read_source
 from ouroboros.units import BOHR_IN_A, ENERGY_UNITS, FORCE_UNITS, HARTREE_IN_EV, KCAL_PER_MOL_IN_EV
 
@@ -236,6 +239,31 @@ def broken(tmp_path, what):
         case "npz pickle":
             path, asked = tmp_path / "mine.npz", sgdml
             np.savez(path, **arrays | {"E": np.array([{}, {}], dtype=object)})
+        case "npz energies in a row":
+            path, asked = tmp_path / "mine.npz", sgdml
+            np.savez(path, **arrays | {"E": np.zeros((1, 2))})
+        case "npz complex":
+            path, asked = tmp_path / "mine.npz", sgdml
+            np.savez(path, **arrays | {"E": np.zeros(2, complex)})
+        case "npz numbers":
+            path, asked = tmp_path / "mine.npz", sgdml
+            np.savez(path, **arrays | {"z": np.array([8.5, 1, 1])})
+        case "npz compositions":
+            path, asked = tmp_path / "mine.npz", sgdml
+            np.savez(path, **arrays | {"z": np.array([[8, 1, 1], [1, 1, 8]])})
+        case "npz lattice":
+            path, asked = tmp_path / "mine.npz", sgdml
+            np.savez(path, **arrays, lattice=np.zeros((3, 3)))
+        case "format":
+            asked["format"] = "vasp"
+        case "column name":
+            asked["columns"] = {"T (K)": "T"}
+        case "own column":
+            asked["columns"] = {"source": "T"}
+        case "words and numbers":
+            made[0].info["T"] = "hot"
+            ase.io.write(path, made, format="extxyz")
+            asked["columns"] = {"kind": "T"}
         case "energy is an array":
             asked["energy_key"] = "REF_forces"
     return path, asked
@@ -260,7 +288,16 @@ def broken(tmp_path, what):
         ("npz shape", ["'F' has the shape (2, 4, 3)", "(2, 3, 3) is right", "reference.files.force_key"]),
         ("npz energies", ["'E' has the shape (3,)", "(2,) is right", "reference.files.energy_key"]),
         ("npz key", ["no frame has 'z'", "reference.files.numbers_key", "E, F, R"]),
-        ("npz pickle", ["mine.npz cannot be read as npz", "allow_pickle"]),
+        ("npz pickle", ["mine.npz: 'E' is not a plain array but pickled"]),
+        ("npz energies in a row", ["'E' has the shape (1, 2)", "(2,) is right"]),
+        ("npz complex", ["'E' holds complex128", "reference.files.energy_key"]),
+        ("npz numbers", ["'z' holds what is no atomic number", "reference.files.numbers_key"]),
+        ("npz compositions", ["'z' has the shape (2, 3)", "one composition"]),
+        ("npz lattice", ["'lattice'", "three independent cell vectors"]),
+        ("format", ["reference.files.format is 'vasp'", "extxyz, traj, db, npz"]),
+        ("column name", ["reference.files.columns names a column 'T (K)'", "call it otherwise"]),
+        ("own column", ["reference.files.columns names a column 'source'", "always is in the set"]),
+        ("words and numbers", ["column 'kind' has the word '301.0'", "take for a number"]),
         ("energy is an array", ["'REF_forces' has the shape (3, 3)", "an energy is one number"]),
     ],
 )
@@ -271,3 +308,60 @@ def test_every_fault_is_one_sentence(tmp_path, what, words):
     assert all(word in str(error.value) for word in words), str(error.value)
     assert "\n" not in str(error.value)
     print(f"{what}: {str(error.value).replace(str(tmp_path) + '/', '')}")  # shown by pytest -rP
+
+
+def test_no_files_at_all():
+    with pytest.raises(ValueError, match=r"reference.files.paths is empty"):
+        read_source([], **REF)
+
+
+@pytest.mark.parametrize("what", ["empty", "foreign"])
+def test_a_file_of_the_user_is_never_written_to(tmp_path, what):
+    """ASE makes its tables in whatever it opens."""
+    path = tmp_path / "mine.db"
+    path.touch()
+    if what == "foreign":
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE mine (x)")
+        database.close()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"holds no frames|of another program"):
+        read_source([path], **REF)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["mine.db"]
+
+
+def test_names_of_files_do_not_matter_where_the_format_is_given(tmp_path):
+    made = images()
+    ase.io.write(tmp_path / "mine.XYZ", made, format="extxyz")
+    same(read_source([tmp_path / "mine.XYZ"], **REF), made, atol=1e-8)
+    ase.io.write(tmp_path / "mine.db", [standard(atoms) for atoms in made])
+    (tmp_path / "mine.db").rename(tmp_path / "mine.json")
+    frames = read_source([tmp_path / "mine.json"], format="db", energy_key="energy", force_key="forces", **EV)
+    same(frames, made, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces", "said"),
+    [
+        ("Ha", "Ha/Bohr", ("Hartree", "Hartree/Bohr")),
+        ("Hartree", "Hartree/a0", ("Hartree", "Hartree/Bohr")),
+        ("kcal / mol", "kcal / mol / Angstrom", ("kcal/mol", "kcal/mol/A")),
+        ("kcal/mol", "kcal/Ang/mol", ("kcal/mol", "kcal/mol/A")),
+    ],
+)
+def test_schnetpack_units_count_however_they_are_spelt(tmp_path, energy, forces, said):
+    path = tmp_path / "spk.db"
+    schnetpack(path, images(), energy, forces)
+    named = {"energy_key": "energy", "force_key": "forces", "length_unit": "A"}
+    assert len(read_source([path], **named, energy_unit=said[0], force_unit=said[1])) == 3
+    with pytest.raises(ValueError, match=r"the file itself says .*, but reference.files.force_unit is 'eV/Bohr'"):
+        read_source([path], **named, energy_unit=said[0], force_unit="eV/Bohr")
+
+
+def test_words_stored_as_bytes_become_columns_that_a_database_holds(tmp_path):
+    arrays = {"E": np.zeros(2), "F": np.zeros((2, 3, 3)), "R": np.zeros((2, 3, 3)), "z": np.array([[8, 1, 1]] * 2)}
+    np.savez(tmp_path / "set.npz", **arrays, run=np.array([[b"hot"], [b"cold"]]))
+    frames = read_source([tmp_path / "set.npz"], energy_key="E", force_key="F", **EV, columns={"run": "run"})
+    write_database(tmp_path / "reference.db", frames, {})
+    assert read_database(tmp_path / "reference.db").columns["run"].tolist() == ["hot", "cold"]
+    assert frames.numbers.tolist() == [8, 1, 1, 8, 1, 1]

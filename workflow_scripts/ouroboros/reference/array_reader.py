@@ -29,16 +29,19 @@ def read_arrays(path: Path, names: Names) -> Frames:
         for where, key in asked.items():
             if key not in stored:
                 raise missing(key, f"reference.files.{where}", list(stored))
-        numbers, positions, energy, forces = (
-            stored[asked[name]] for name in ("numbers_key", "positions_key", "energy_key", "force_key")
-        )
-        columns = {name: stored[key] for name, key in names.columns.items()}
-        cell, n_frames = _lattice(stored), len(positions)
+        arrays = {where: _array(stored, key, where) for where, key in asked.items()}
+        cell = _lattice(stored)
+    numbers = _numbers(arrays["numbers_key"], asked["numbers_key"])
+    positions, energy, forces = arrays["positions_key"], arrays["energy_key"], arrays["force_key"]
+    n_frames = len(positions) if positions.ndim else 0
+    energy = energy[:, 0] if energy.shape == (n_frames, 1) else energy
+    columns = {name: arrays[f"columns.{name}"] for name in names.columns}
+    columns = {name: values[:, 0] if values.shape == (n_frames, 1) else values for name, values in columns.items()}
     n_atoms = numbers.size
     expected = {
         "positions_key": (positions, (n_frames, n_atoms, 3)),
         "force_key": (forces, (n_frames, n_atoms, 3)),
-        "energy_key": (energy.reshape(-1), (n_frames,)),
+        "energy_key": (energy, (n_frames,)),
         **{f"columns.{name}": (values, (n_frames,)) for name, values in columns.items()},
     }
     for where, (array, shape) in expected.items():
@@ -46,10 +49,10 @@ def read_arrays(path: Path, names: Names) -> Frames:
             right = f"{shape} is right for {n_frames} frames of {n_atoms} atoms"
             raise wrong_shape(asked[where], array.shape, right, where)
     return Frames(
-        numbers=np.tile(numbers.reshape(-1).astype(np.int64), n_frames),
+        numbers=np.tile(numbers, n_frames),
         positions=positions.reshape(-1, 3).astype(float),
         n_atoms=np.full(n_frames, n_atoms, dtype=np.int64),
-        energy=energy.reshape(-1).astype(float),
+        energy=energy.astype(float),
         forces=forces.reshape(-1, 3).astype(float),
         cell=np.broadcast_to(np.zeros((3, 3)) if cell is None else cell, (n_frames, 3, 3)).copy(),
         pbc=np.full((n_frames, 3), cell is not None),
@@ -57,6 +60,38 @@ def read_arrays(path: Path, names: Names) -> Frames:
     )
 
 
+def _array(stored: Any, key: str, where: str) -> np.ndarray:
+    """One array of plain numbers (or words, for a column)."""
+    try:
+        array = stored[key]
+    except ValueError:
+        raise ContentError(
+            f"{key!r} is not a plain array but pickled Python objects, which may run code and are never loaded: save "
+            "it as numbers"
+        ) from None
+    if not where.startswith("columns.") and array.dtype.kind not in "iuf":
+        raise ContentError(f"{key!r} holds {array.dtype}, not real numbers: check reference.files.{where}")
+    return array
+
+
+def _numbers(array: np.ndarray, key: str) -> np.ndarray:
+    """(n_atoms,) int64 atomic numbers; a row for each frame will do when all are the same."""
+    numbers = array[0] if array.ndim == 2 and len(array) and (array == array[0]).all() else array
+    if numbers.ndim != 1:
+        right = "an npz holds one composition, so atomic numbers are (n_atoms,); write extended XYZ for several"
+        raise wrong_shape(key, array.shape, right, "numbers_key")
+    if not (np.isin(numbers, np.arange(1, 119)).all() and len(numbers)):
+        raise ContentError(f"{key!r} holds what is no atomic number: check reference.files.numbers_key")
+    return numbers.astype(np.int64)
+
+
 def _lattice(stored: Any) -> np.ndarray | None:
     """The cell of a periodic sGDML set, whose columns are the cell vectors (sGDML's manual), as rows."""
-    return stored["lattice"].T if "lattice" in stored else None
+    if "lattice" not in stored:
+        return None
+    cell = np.asarray(stored["lattice"], dtype=float)
+    if cell.shape != (3, 3) or not abs(np.linalg.det(cell)) > 0:
+        raise ContentError(
+            f"'lattice' has the shape {cell.shape}, but three independent cell vectors are needed: mend it"
+        )
+    return cell.T

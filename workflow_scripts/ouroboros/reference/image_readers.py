@@ -1,6 +1,10 @@
 """Files that hold one frame after another: extended XYZ, ASE trajectories, databases of ASE and SchNetPack."""
 
+import math
+import re
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,21 @@ from ase import Atoms
 from ase.db import connect
 
 from ..frames import Frames
+from ..units import BOHR_IN_A, ENERGY_UNITS, FORCE_UNITS, HARTREE_IN_EV, KCAL_PER_MOL_IN_EV, LENGTH_UNITS
 from .foreign_keys import ContentError, Names, missing, wrong_shape
 
-SCHNETPACK = {"kcal/mol/A": "kcal/mol/Ang", "eV/A": "eV/Ang", "A": "Ang"}  # our name: SchNetPack's, where they differ
+SPELLINGS = {  # what `schnetpack.units` knows, in eV and Å
+    "eV": 1.0,
+    "meV": 1e-3,
+    "kcal": KCAL_PER_MOL_IN_EV,
+    "kJ": KCAL_PER_MOL_IN_EV / 4.184,
+    "mol": 1.0,
+    **dict.fromkeys(("Ha", "Hartree"), HARTREE_IN_EV),
+    **dict.fromkeys(("Ry", "Rydberg"), HARTREE_IN_EV / 2),
+    **dict.fromkeys(("A", "Ang", "Angs", "Angstrom"), 1.0),
+    **dict.fromkeys(("Bohr", "a0"), BOHR_IN_A),
+    "nm": 10.0,
+}
 
 
 def read_images(path: Path, names: Names, kind: str) -> Frames:
@@ -34,7 +50,11 @@ def read_database(path: Path, names: Names) -> Frames:
     Raises:
         ContentError: the database tells its units, and they are not those that the user named.
     """
-    with connect(path, use_lock_file=False) as database:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as plain:
+        # asked without ASE, which would make its tables in any file that has none
+        if not plain.execute("SELECT name FROM sqlite_master WHERE name = 'systems'").fetchall():
+            raise ContentError("it is a SQLite file of another program, not a database of ASE or SchNetPack")
+    with connect(path, type="db", use_lock_file=False) as database:
         units = database.metadata.get("_property_unit_dict")
         if units:
             _check_schnetpack_units(units, database.metadata.get("_distance_unit"), names)
@@ -50,16 +70,23 @@ def read_database(path: Path, names: Names) -> Frames:
 
 
 def _check_schnetpack_units(units: dict[str, str], length: str | None, names: Names) -> None:
-    for config, stated, found in (
-        ("energy_unit", names.energy_unit, units.get(names.energy_key)),
-        ("force_unit", names.force_unit, units.get(names.force_key)),
-        ("length_unit", names.length_unit, length),
+    for config, stated, factor, found in (
+        ("energy_unit", names.energy_unit, ENERGY_UNITS[names.energy_unit], units.get(names.energy_key)),
+        ("force_unit", names.force_unit, FORCE_UNITS[names.force_unit], units.get(names.force_key)),
+        ("length_unit", names.length_unit, LENGTH_UNITS[names.length_unit], length),
     ):
-        same = {stated, SCHNETPACK.get(stated, stated), stated.replace("/A", "/Ang")}
-        if found and found not in same:
+        if found and not math.isclose(_factor(str(found)), factor, rel_tol=1e-5):
             raise ContentError(
                 f"the file itself says {found}, but reference.files.{config} is {stated!r}: name the same unit"
             )
+
+
+def _factor(unit: str) -> float:
+    """A unit as SchNetPack spells it, "kcal / mol / Ang", in eV and Å; NaN when it is another."""
+    factor = 1.0
+    for operator, name in re.findall(r"([*/]?)\s*([^*/\s]+)", unit):
+        factor *= SPELLINGS.get(name, math.nan) ** (-1 if operator == "/" else 1)
+    return factor
 
 
 def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> Frames:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from ase.db.core import check
 
 from ..frames import Frames
 from ..units import ENERGY_UNITS, FORCE_UNITS, LENGTH_UNITS
@@ -12,6 +13,7 @@ from .foreign_keys import ContentError, Names
 from .image_readers import read_database, read_images
 
 FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".traj": "traj", ".db": "db", ".npz": "npz"}
+OWN = ("source", "raw_index")  # columns that are always there
 
 
 def read_source(
@@ -59,9 +61,43 @@ def read_source(
     ):
         if value not in known:
             raise ValueError(f"reference.files.{key} is {value!r}: choose one of {', '.join(known)}")
+    if not paths:
+        raise ValueError("reference.files.paths is empty: name the files that hold your labelled frames")
+    _check_names(names.columns)
     parts = [_read_file(Path(path), format, names).with_columns(source=Path(path).name) for path in paths]
     frames = Frames.concatenate(parts).with_columns(raw_index=np.arange(sum(map(len, parts))))
-    return _converted(frames, names)
+    return _converted(_storable(frames), names)
+
+
+def _check_names(columns: dict[str, str]) -> None:
+    """Names of columns have to be ones that the reference database can hold, or curation would fail on them."""
+    for name in columns:
+        try:
+            check({name: 0})
+            fault = "always is in the set" if name in OWN else ""
+        except ValueError:
+            fault = "no database of ASE can hold: letters, digits and _ only, and no name that means something to ASE"
+        if fault:
+            raise ValueError(f"reference.files.columns names a column {name!r}, which {fault}; call it otherwise")
+
+
+def _storable(frames: Frames) -> Frames:
+    """The same with words as str; words that ASE's databases would read as numbers are an error."""
+    columns = {}
+    for name, values in frames.columns.items():
+        values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+        if values.dtype.kind not in "biufU":
+            raise ValueError(f"column {name!r} holds {values.dtype}, not numbers or words: leave it out")
+        for word in np.unique(values).tolist() if values.dtype.kind == "U" else ():
+            try:
+                check({name: word})
+            except ValueError:
+                raise ValueError(
+                    f"column {name!r} has the word {word!r}, which databases of ASE take for a number: store the "
+                    "column as numbers in all frames, or as words that are none"
+                ) from None
+        columns[name] = values
+    return Frames(**{**frames.__dict__, "columns": columns})
 
 
 def _converted(frames: Frames, names: Names) -> Frames:
@@ -78,7 +114,13 @@ def _converted(frames: Frames, names: Names) -> Frames:
 def _read_file(path: Path, format: str | None, names: Names) -> Frames:
     if not path.is_file():
         raise ValueError(f"there is no file {path}: check reference.files.paths")
-    kind = format or FORMATS.get(path.suffix)
+    if path.stat().st_size == 0:  # ASE would make a database of it
+        raise ValueError(f"{path} holds no frames: leave it out of reference.files.paths")
+    kind = format or FORMATS.get(path.suffix.lower())
+    if format not in (None, *FORMATS.values()):
+        raise ValueError(
+            f"reference.files.format is {format!r}: choose one of {', '.join(dict.fromkeys(FORMATS.values()))}"
+        )
     if kind is None:
         raise ValueError(
             f"{path} ends in {path.suffix or 'nothing'}, which says no format: set reference.files.format to one of "

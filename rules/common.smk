@@ -63,6 +63,25 @@ def raw_files():
     return {"raw": [f"{REFERENCE}/raw/frames.npz"], "record": f"{REFERENCE}/raw/frames.json"}
 
 
+def generate_input():
+    """The user's structure file, where the molecule is one: an edited file makes the trajectories anew."""
+    name = config["reference"]["generate"]["molecule"]
+    return teacher() | ({"structure": name} if os.path.isfile(name) else {})
+
+
+def split_settings():
+    """The keys that the strategy uses, so that no other reruns the split."""
+    own = {
+        "trajectory": ["start_temperature_max_K"],
+        "time": ["gap_frames"],
+        "column": ["column", "test_values"],
+        "published": ["fold"],
+        "random": [],
+    }
+    split = config["split"]
+    return {name: split[name] for name in ("strategy", "train", "validation", "test", *own[split["strategy"]])}
+
+
 def files_to_import():
     """What `import_reference` reads: a published set, or the user's own files."""
     if SOURCE == "download":
@@ -87,10 +106,15 @@ def split_input():
     return files | ({"published": PUBLISHED_SPLITS} if config["split"]["strategy"] == "published" else {})
 
 
+def teacher():
+    """The models that label, where the oracle is a teacher: another teacher makes other labels."""
+    return {"teacher": ORACLE["paths"]} if ORACLE["kind"] == "model" else {}
+
+
 def label_input():
     """The candidates, what the reference's energies are like, and the pool where it is the oracle."""
     files = {"candidates": f"{ROUND}/select/candidates.extxyz", "reference": f"{REFERENCE}/reference.json"}
-    return files | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})
+    return files | teacher() | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})
 
 
 # --- lists of files --------------------------------------------------------------------------------------------
@@ -192,12 +216,6 @@ def decide_input(wildcards):
 def without(section, *keys):
     """A section of the config less some keys, so that a rule sees only what it uses."""
     return {name: value for name, value in section.items() if name not in keys}
-
-
-def structure_file(wildcards):
-    """The user's structure file, where the molecule is one: an edited file makes the trajectories anew."""
-    molecule = config["reference"]["generate"]["molecule"]
-    return [molecule] if os.path.isfile(molecule) else []
 
 
 def validation_fraction(wildcards):

@@ -2,6 +2,8 @@
 
 
 rule generate:
+    input:
+        **generate_input(),
     output:
         trajectory=f"{REFERENCE}/raw/trajectory_{{k}}.extxyz",
     log:
@@ -58,7 +60,7 @@ rule import_reference:
         mem_mb=4000,
     params:
         source=SOURCE,
-        settings=without(config["reference"]["files"], "paths"),
+        settings=without(config["reference"]["files"], "paths") if SOURCE == "files" else None,
     script:
         "../workflow_scripts/import_reference.py"
 
@@ -96,7 +98,8 @@ rule split:
     resources:
         mem_mb=4000,
     params:
-        settings=without(config["split"], "leakage_rmsd_A", "max_leaked_fraction"),
+        settings=split_settings(),
+        pool=POOL,
         seed=config["seed"],
     script:
         "../workflow_scripts/split.py"
@@ -124,6 +127,7 @@ rule leakage:
 rule check_oracle:
     """The oracle labels some reference frames again: before the first training, so that no work is done in vain."""
     input:
+        **teacher(),
         database=f"{REFERENCE}/reference.db",
         reference=f"{REFERENCE}/reference.json",
         split=f"{REFERENCE}/split.npz",
@@ -140,6 +144,7 @@ rule check_oracle:
     params:
         oracle=ORACLE,
         frames=config["oracle_gate"]["frames"],
+        closest_contact=config["reference"]["curate"]["closest_contact"],
         store=STORE,
     script:
         "../workflow_scripts/check_oracle.py"

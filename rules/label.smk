@@ -21,6 +21,7 @@ rule label:
         oracle=ORACLE,
         force_cap=config["labels"]["force_cap_eV_per_A"],
         energy_window=config["labels"]["energy_window_eV_per_atom"],
+        accept_mismatch=config["oracle_gate"]["accept_mismatch"],
         n_batches=len(BATCHES),
         store=STORE,
     script:

@@ -15,7 +15,8 @@ with start(snakemake) as job:
     thermo, summary, target = snakemake.input.thermo, Path(snakemake.output.summary), snakemake.params.temperature_K
     reference = read_database(snakemake.input.reference)
     temperature = reference.columns.get("temperature_K", np.full(len(reference), np.nan))
-    apart = np.nan_to_num(np.abs(temperature - target))  # compare with the temperature nearest to it, if any is known
+    known = np.isfinite(temperature)
+    apart = np.where(known, np.abs(temperature - target), np.inf if known.any() else 0.0)  # compare with the nearest
     analysis = analyse(
         snakemake.input.trajectory,
         thermo,

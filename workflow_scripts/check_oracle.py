@@ -19,9 +19,10 @@ with start(snakemake) as job:
     settings = oracle_settings(params.oracle, reference, snakemake.input.database)
     trained = read_database(snakemake.input.database, load_split(snakemake.input.split)["train_idx"])
     frames, store, oracle = frames_to_compare(trained, params.frames), LabelStore(params.store), make_oracle(settings)
+    checks = Checks(force_cap=float("inf"), closest_contact=params.closest_contact)
     job.say(f"oracle: {oracle.level_of_theory} labels {len(frames)} reference frames again")
     with LabelWorker(settings, store, snakemake.config["labels"]["time_limit_s"]) as worker:
-        labels, failures = label_batch(frames.to_atoms(), oracle, store, Checks(float("inf")), worker, job.say)
+        labels, failures = label_batch(frames.to_atoms(), oracle, store, checks, worker, job.say)
     if failures:
         raise ValueError(
             f"the oracle {oracle.level_of_theory} cannot label {len(failures)} of {len(frames)} reference frames "

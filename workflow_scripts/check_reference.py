@@ -10,5 +10,7 @@ with start(snakemake) as job:
     files, params = snakemake.input, snakemake.params
     refuse_leakage(read_json(files.leakage), params.max_leaked_fraction)
     if files.get("oracle"):
-        refuse_mismatch(read_json(files.oracle), params.gate["force_mae_meV_per_A"], params.gate["accept_mismatch"])
+        gate = params.gate
+        limits = (gate["force_mae_meV_per_A"], gate["energy_shift_meV_per_atom"], gate["accept_mismatch"])
+        refuse_mismatch(read_json(files.oracle), *limits)
     write_json(snakemake.output.checked, {"max_leaked_fraction": params.max_leaked_fraction, **params.gate})

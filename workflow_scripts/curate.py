@@ -18,6 +18,7 @@ with start(snakemake) as job:
         "units": {"energy": "eV", "length": "Å", "forces": "eV/Å"},
         "ouroboros": __version__,
         **counts,
+        "checksum": kept.checksum(),
         "energy_range": EnergyRange.of(kept).record(),
     }
     write_database(snakemake.output.database, kept, summary)

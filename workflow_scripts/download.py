@@ -13,11 +13,13 @@ with start(snakemake) as job:
     source = published(params.dataset, params.molecule)
     # how the file is fetched is no param: another mirror or another patience changes no data and must rerun nothing
     how = snakemake.config["reference"]["download"]
+    known = read_json(summary) if summary.is_file() else {}
+    same = (known.get("dataset"), known.get("molecule")) == (source.dataset, source.molecule)
     fetched = fetch(
         how["url"] or source.url,
         Path(how["folder"]) / source.filename,
         sha256=params.sha256,
-        recorded_sha256=read_json(summary)["sha256"] if summary.is_file() else None,
+        recorded_sha256=known["sha256"] if same else None,
         retries=how["retries"],
         timeout_s=how["timeout_s"],
         report=job.say,

@@ -7,7 +7,7 @@ with start(snakemake) as job:
     from ouroboros.label_files import read_labels, write_failures, write_labels
     from ouroboros.label_store import LabelStore
     from ouroboros.label_worker import LabelWorker
-    from ouroboros.labelling import Checks, label_batch, share
+    from ouroboros.labelling import Checks, label_batch, refuse_broken, share
     from ouroboros.oracles import make_oracle
     from ouroboros.records import read_json
     from ouroboros.reference.pool import oracle_settings
@@ -19,11 +19,12 @@ with start(snakemake) as job:
     mine = share(read_labels(snakemake.input.candidates), int(where.b), params.n_batches)
     checks = Checks(
         force_cap=params.force_cap,
-        energy_range=EnergyRange.from_record(reference["energy_range"]),
+        energy_range=None if params.accept_mismatch else EnergyRange.from_record(reference["energy_range"]),
         energy_window=params.energy_window,
     )
     # the limit is no param: another one changes no label that is there, so it must rerun nothing
     with LabelWorker(settings, store, snakemake.config["labels"]["time_limit_s"]) as worker:
         labelled, failures = label_batch(mine, make_oracle(settings), store, checks, worker, job.say)
+    refuse_broken(failures, len(mine), snakemake.config["labels"]["max_failed_fraction"])
     write_labels(snakemake.output.labels, labelled)
     write_failures(snakemake.output.failures, failures)

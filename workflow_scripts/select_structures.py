@@ -24,6 +24,8 @@ with start(snakemake) as job:
     rng = np.random.default_rng(params.seed)
     selection = select(explored, params.strategy, params.settings, rng, features)
     candidates = explored.take(selection.chosen)
+    if params.timestep_fs is None:  # of a pool each frame stands for itself, when some are held back for validation
+        candidates = candidates.with_columns(walker=candidates.columns["step"])
     names = [f"{where.arm}_r{where.r}_{i}" for i in range(len(candidates))]
     write_labels(output.candidates, candidates.with_columns(candidate=names).to_atoms())
     selection.fates.to_csv(output.fates, index=False)

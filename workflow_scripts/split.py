@@ -13,7 +13,9 @@ with start(snakemake) as job:
     if settings["strategy"] == "published":
         published = read_published(snakemake.input.published, settings["fold"])
     split = make_split(frames, settings, snakemake.params.seed, published)
+    if snakemake.params.pool and not len(split["pool_idx"]):
+        raise ValueError("oracle.kind is pool, but the split leaves no frame for it: lower split.train or split.test")
     np.savez(snakemake.output.split, **split)
-    summary = {"strategy": settings["strategy"], **describe_split(frames, split, settings["column"])}
+    summary = {"strategy": settings["strategy"], **describe_split(frames, split, settings.get("column"))}
     write_json(snakemake.output.summary, summary)
     job.say(f"split: {summary['train']} train, {summary['val']} validation, {summary['test']} test frames")

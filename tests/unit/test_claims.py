@@ -83,6 +83,12 @@ def test_a_holder_on_another_machine_has_to_show_signs_of_life(path):
         assert mine
 
 
+def test_a_claim_that_was_taken_over_is_left_to_its_new_holder(path):
+    with Claims().held(path):
+        path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "birth": "1"}))
+    assert path.exists()
+
+
 def test_a_holder_shows_signs_of_life(path):
     with Claims(alive_every_s=0.05).held(path):
         first = path.stat().st_mtime_ns

@@ -38,6 +38,7 @@ NAMED = {
     "length_unit": "A",
     "level_of_theory": "PBE",
 }
+RANDOM = {"strategy": "random"}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +92,19 @@ NAMED = {
         ({"split": {"train": 0.8, "test": 0.3, "strategy": "random"}}, ["split.train", "split.test", "[0.8, 0.3]"]),
         ({"split": {"strategy": "column"}}, ["split.column", "not set"]),
         ({"split": {"strategy": "published"}}, ["split.strategy", "published", "rMD17"]),
-        ({"reference": {"source": "files", "files": NAMED | {"paths": []}}}, ["reference.files.paths", "empty"]),
-        ({"reference": {"source": "files", "files": NAMED | {"paths": ["nowhere.xyz"]}}}, ["paths", "'nowhere.xyz'"]),
         (
-            {"reference": {"source": "files", "files": NAMED | {"energy_key": None, "energy_unit": None}}},
+            {"split": RANDOM, "reference": {"source": "files", "files": NAMED | {"paths": []}}},
+            ["reference.files.paths", "empty"],
+        ),
+        (
+            {"split": RANDOM, "reference": {"source": "files", "files": NAMED | {"paths": ["nowhere.xyz"]}}},
+            ["paths", "'nowhere.xyz'"],
+        ),
+        (
+            {
+                "split": RANDOM,
+                "reference": {"source": "files", "files": NAMED | {"energy_key": None, "energy_unit": None}},
+            },
             ["reference.files.energy_key", "reference.files.energy_unit", "never guessed"],
         ),
         (
@@ -113,6 +123,28 @@ NAMED = {
             {"oracle": {"kind": "ase", "ase": {"calculator": "ase.nothing.X", "level_of_theory": "PBE"}}},
             ["ase.nothing"],
         ),
+        ({"reference": {"source": "download"}}, ["split.strategy", "no column 'trajectory'", "published"]),
+        (
+            {"reference": {"source": "files", "files": NAMED}},
+            ["split.strategy", "no column 'trajectory'", "reference.files.columns"],
+        ),
+        (
+            {"reference": {"source": "download"}, "split": {"strategy": "column", "column": "run"}},
+            ["split.column", "'run'", "temperature_K"],
+        ),
+        (
+            {"reference": {"source": "download"}, "split": {"strategy": "published", "train": 2000}},
+            ["split.train", "2000", "1000 frames"],
+        ),
+        (
+            {"reference": {"source": "download", "download": {"url": "ftp://x/y"}}, "split": {"strategy": "random"}},
+            ["reference.download.url", "ftp://x/y", "https://"],
+        ),
+        (
+            {"reference": {"source": "download", "download": {"url": "/no/y"}}, "split": {"strategy": "random"}},
+            ["reference.download.url", "/no/y", "no such file"],
+        ),
+        ({"labels": {"time_limit_s": 1e9}}, ["labels.time_limit_s", "2000000"]),
         ({"oracle": {"kind": "pool"}}, ["oracle.kind", "pool", "reference.source"]),
         ({"oracle": {"kind": "model"}}, ["oracle.model.paths", "empty"]),
         ({"oracle": {"kind": "model", "model": {"paths": ["no.pt"]}}}, ["oracle.model.paths", "'no.pt'"]),

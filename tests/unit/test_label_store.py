@@ -126,6 +126,16 @@ def test_broken_files_are_set_aside(tmp_path, water, label, damage, caplog):
     assert store.get(key).energy == label.energy
 
 
+def test_a_place_that_was_mended_meanwhile_is_believed(tmp_path, water, label):
+    """Two readers meet a broken file; the slower one must not take away what the quicker one has put there."""
+    store, key = LabelStore(tmp_path), label_key(water, SETTINGS)
+    store.put(key, water, label, SETTINGS)
+    mended = store._set_aside(store.path(key), key, ValueError("what it read before"))
+    assert mended.energy == label.energy and store.get(key).energy == label.energy
+    store.path(key).unlink()
+    assert store._set_aside(store.path(key), key, ValueError("what it read before")) is None
+
+
 WRITER = """
 import sys, numpy as np
 from ase.build import molecule

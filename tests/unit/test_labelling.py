@@ -19,9 +19,9 @@ from faulty_calculator import copper
 from ouroboros.energy_baseline import EnergyRange
 from ouroboros.frames import Frames
 from ouroboros.label_files import read_labels, write_labels
-from ouroboros.label_store import LabelStore, StoredOracle, label_key
-from ouroboros.label_worker import LabelWorker
-from ouroboros.labelling import Checks, check_label, gather, label_batch, share
+from ouroboros.label_store import LabelStore, label_key
+from ouroboros.label_worker import LabelWorker, StoredOracle
+from ouroboros.labelling import Checks, check_label, gather, label_batch, refuse_broken, share
 from ouroboros.oracles import Label, make_oracle
 
 CHECKS = Checks(force_cap=50.0)
@@ -146,11 +146,21 @@ def test_batches_cost_about_the_same():
 
 
 def test_generated_frames_are_labelled_through_the_store(tmp_path):
-    oracle = StoredOracle(make_oracle({"kind": "xtb"}), LabelStore(tmp_path))
-    first = oracle.label(molecule("H2O"))
-    before = stored(tmp_path)
-    again = oracle.label(molecule("H2O"))
+    settings, store = {"kind": "xtb"}, LabelStore(tmp_path)
+    with LabelWorker(settings, store, 60.0) as worker:
+        oracle = StoredOracle(make_oracle(settings), store, worker)
+        first = oracle.label(molecule("H2O"))
+        before = stored(tmp_path)
+        again = oracle.label(molecule("H2O"))
     assert again.energy == first.energy and stored(tmp_path) == before and len(before) == 1
+
+
+def test_too_many_broken_labels_stop_the_batch_and_answers_do_not():
+    crashed = {"candidate": "3_1", "reason": "crashed", "message": "died of SIGSEGV"}
+    refuse_broken([crashed] * 5, 10, 0.5)
+    with pytest.raises(RuntimeError, match=r"6 of 10 labels broke \(the first, 3_1: crashed, died of SIGSEGV\)"):
+        refuse_broken([crashed] * 6, 10, 0.5)
+    refuse_broken([{**crashed, "reason": "not_converged"}] * 10, 10, 0.5)
 
 
 # --- faults ----------------------------------------------------------------------------------------------------
@@ -199,6 +209,13 @@ def test_a_fault_costs_one_label(tmp_path, fault, reason, words):
     assert begun(log) == NAMES + again
 
 
+def test_a_store_that_cannot_be_written_stops_the_job_and_is_no_fault_of_the_oracle(tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/scratch").write_text("a file where a folder should be")
+    with pytest.raises(RuntimeError, match=r"the label store .*labels cannot be used \(.*\): make room or mend"):
+        label(candidates(1), tmp_path / "labels")
+
+
 BATCH = """
 import sys, json
 from ouroboros.label_store import LabelStore
@@ -227,6 +244,42 @@ def test_two_jobs_share_the_work(tmp_path):
     jobs = [batch(emt(log, seconds=0.05), tmp_path, names) for _ in range(2)]
     assert [job.communicate()[0].split() for job in jobs] == [["30", "0"]] * 2
     assert sorted(begun(log)) == names
+
+
+TRAJECTORY = """
+import sys
+from ouroboros.label_store import LabelStore
+from ouroboros.label_worker import LabelWorker, StoredOracle
+from ouroboros.oracles import make_oracle
+from ouroboros.reference import generate_trajectory
+settings = {"kind": "ase", "calculator": "faulty_calculator.FileXtb", "level_of_theory": "GFN2-xTB"}
+store = LabelStore(sys.argv[1])
+with LabelWorker(settings, store, 60) as worker:
+    oracle = StoredOracle(make_oracle(settings), store, worker)
+    short = {"equilibration_ps": 0.005, "length_ps": 0.02, "stride_fs": 1.0}
+    print(len(generate_trajectory("water", oracle, 300, seed=int(sys.argv[2]), **short)))
+"""
+
+
+def test_trajectories_with_a_code_that_writes_files_run_side_by_side(tmp_path):
+    """Each in a folder of its own, or one would read the other's input."""
+    here = str(Path(__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, here])}
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRAJECTORY, str(tmp_path / "labels"), str(seed)],
+            stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path,
+        )
+        for seed in (1, 2)
+    ]  # fmt: skip
+    assert [job.communicate()[0].strip() for job in jobs] == ["20", "20"]
+    assert [path.name for path in tmp_path.iterdir()] == ["labels"]
+    oracle = make_oracle({"kind": "xtb"})
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("labels/??/*.json")]
+    assert len(records) > 40
+    for record in records:
+        expected = oracle.label(Atoms(record["symbols"], record["positions_A"]))
+        assert record["energy_eV"] == expected.energy
 
 
 def kill_group(job):

@@ -28,8 +28,11 @@ def test_the_same_surface_agrees_but_for_a_constant():
     found = agreement(Frames.from_atoms(images), labelled("GFN2-xTB", shift=2.0), "GFN2-xTB", "GFN2-xTB")
     assert found.force_mae_meV_per_A == found.force_max_meV_per_A == 0.0
     assert found.energy_mae_meV == pytest.approx(0, abs=1e-6)
-    assert found.energy_shift_meV == pytest.approx(2000 * np.mean([3, 5]))
-    refuse_mismatch(asdict(found), 0.001, accept=False)
+    assert found.energy_shift_meV_per_atom == pytest.approx(2000)
+    refuse_mismatch(asdict(found), 0.001, 2001, accept=False)
+    with pytest.raises(ValueError, match=r"agree in the forces, but their energies are 2000.0 meV/atom apart"):
+        refuse_mismatch(asdict(found), 0.001, 5.0, accept=False)
+    refuse_mismatch(asdict(found), 0.001, 5.0, accept=True)
 
 
 def test_another_surface_stops_with_the_numbers_and_the_reason():
@@ -38,12 +41,17 @@ def test_another_surface_stops_with_the_numbers_and_the_reason():
     assert found["force_mae_meV_per_A"] == pytest.approx(1000 * np.abs(one - other).mean())
     assert found["force_mae_meV_per_A"] > 50
     with pytest.raises(ValueError) as error:
-        refuse_mismatch(found, 5.0, accept=False)
+        refuse_mismatch(found, 5.0, 5.0, accept=False)
     sentence = str(error.value)
     for words in ("GFN1-xTB", "GFN2-xTB", f"{found['force_mae_meV_per_A']:.1f} meV/Å", "5 frames", "accept_mismatch"):
         assert words in sentence
     assert "\n" not in sentence
-    refuse_mismatch(found, 5.0, accept=True)
+    refuse_mismatch(found, 5.0, 5.0, accept=True)
+
+
+def test_every_charge_is_compared():
+    frames = Frames.from_atoms(labelled("GFN2-xTB")).with_columns(charge=[0, 0, 0, 0, 1])
+    assert frames_to_compare(frames, 1).columns["charge"].tolist() == [0, 1]
 
 
 def test_energies_of_single_frames_say_nothing():

@@ -22,7 +22,9 @@ def images(names=("H2O", "CH4", "CH3CH2OH"), seed=0):
     rng, made = np.random.default_rng(seed), []
     for i, name in enumerate(names):
         atoms = bulk("Si", cubic=True) if name == "Si" else molecule(name)
-        atoms.info.update(REF_energy=float(rng.normal(scale=1000)), T=300.0 + i, run=i, charge=i % 2, kind=f"k{i}")
+        atoms.info.update(
+            REF_energy=float(rng.normal(scale=1000)), T=300.0 + i, run=i, total_charge=i % 2, kind=f"k{i}"
+        )
         atoms.arrays["REF_forces"] = rng.normal(size=(len(atoms), 3))
         made.append(atoms)
     return made
@@ -53,7 +55,7 @@ def same(frames, expected, atol=0.0):
 def test_extended_xyz_under_foreign_names(tmp_path):
     made = images(("H2O", "Si", "CH3CH2OH"))
     ase.io.write(tmp_path / "mine.xyz", made, format="extxyz")
-    columns = {"temperature_K": "T", "trajectory": "run", "charge": "charge", "kind": "kind"}
+    columns = {"temperature_K": "T", "trajectory": "run", "charge": "total_charge", "kind": "kind"}
     frames = read_source([tmp_path / "mine.xyz"], **REF, columns=columns)
     same(frames, made, atol=1e-8)  # ASE writes eight decimals
     np.testing.assert_array_equal(frames.columns["temperature_K"], [300, 301, 302])
@@ -76,7 +78,7 @@ def test_ase_database_with_keys_of_its_own(tmp_path):
         for atoms in made:
             bare = atoms.copy()
             bare.info, forces = {}, bare.arrays.pop("REF_forces")
-            pairs = {"REF_energy": atoms.info["REF_energy"], "charge": atoms.info["charge"]}
+            pairs = {"REF_energy": atoms.info["REF_energy"], "charge": atoms.info["total_charge"]}
             database.write(bare, key_value_pairs=pairs, data={"REF_forces": forces})
     frames = read_source([tmp_path / "mine.db"], **REF, columns={"charge": "charge"})
     same(frames, made)

@@ -181,6 +181,14 @@ def test_curation_counts_every_reason():
     assert set(kept.columns) == set(frames.columns)
 
 
+def test_another_charge_is_another_structure():
+    frames = synthetic(2, (300,))
+    frames.positions[5:] = frames.positions[:5]
+    assert curate(frames, {"force_cap_eV_per_A": 100.0})[1]["rejected"]["duplicate"] == 1
+    ions = frames.with_columns(charge=[0, 1])
+    assert curate(ions, {"force_cap_eV_per_A": 100.0})[1]["kept"] == 2
+
+
 def test_curation_of_clean_data_and_of_none(water):
     kept, counts = curate(water, {"force_cap_eV_per_A": 100.0})
     assert len(kept) == 20 and sum(counts["rejected"].values()) == 0

@@ -113,7 +113,7 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         {"representation": "painn", "n_atom_basis": 64, "n_interactions": 3, "cutoff_A": 5.0},
         3,
         {"level_of_theory": "GFN2-xTB", "molecule": "ethanol", "licence": "CC0", "citation": "Somebody 2020"},
-        {"test": 240},
+        {"test": 240, "strategy": "trajectory"},
         {"smallest_rmsd_A": 0.1234},
         round_table(decisions, [LABELS]),
         json.loads(Path(files["metrics"]).read_text()),

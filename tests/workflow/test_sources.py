@@ -199,6 +199,7 @@ BAD = {
     "split": ({"split__train": 1000}, ["split.train", "1000", "30"]),
     "force_cap": ({"reference__curate": {"force_cap_eV_per_A": 1e-6}}, ["reference.curate", "30"]),
     "column": ({"split": OPEN_GATES | {"strategy": "column", "column": "run"}}, ["split.column", "'run'"]),
+    "trajectory": ({"split": {"strategy": "trajectory"}}, ["split.strategy", "reference.files.columns"]),
     "element": ({"oracle": {"kind": "pyscf", "pyscf": {"basis": "cc-pVXZ"}}}, ["cc-pVXZ"]),
     "functional": ({"oracle": {"kind": "pyscf", "pyscf": {"functional": "PBEE"}}}, ["PBEE"]),
     "calculator": (

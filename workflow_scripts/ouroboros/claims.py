@@ -33,13 +33,14 @@ class Claims:
         if not (_create(path) or (self._abandoned(path) and _create(path))):
             yield False
             return
-        done = threading.Event()
+        done, mine = threading.Event(), _read(path)
         threading.Thread(target=_stay_alive, args=(path, done, self._alive_every_s), daemon=True).start()
         try:
             yield True
         finally:
             done.set()
-            path.unlink(missing_ok=True)
+            if _read(path) == mine:  # else somebody took this process for dead, and it is theirs now
+                path.unlink(missing_ok=True)
 
     def _abandoned(self, path: Path) -> bool:
         """Whether the holder of `path` is dead; its claim is gone then."""
@@ -67,7 +68,7 @@ class Claims:
             holder = json.loads(content)
         except ValueError:  # its holder was killed before it could write
             holder = {}
-        if holder.get("host") == socket.gethostname():
+        if holder.get("host") == _machine():
             return _birth(holder["pid"]) != holder["birth"]
         known = self._seen.get(path)
         if known is None or known[:2] != (content, stamp):
@@ -77,7 +78,7 @@ class Claims:
 
 
 def _create(path: Path) -> bool:
-    holder = {"host": socket.gethostname(), "pid": os.getpid(), "birth": _birth(os.getpid())}
+    holder = {"host": _machine(), "pid": os.getpid(), "birth": _birth(os.getpid()), "id": uuid.uuid4().hex}
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
@@ -89,10 +90,25 @@ def _create(path: Path) -> bool:
 
 def _stay_alive(path: Path, done: threading.Event, every_s: float) -> None:
     while not done.wait(every_s):
-        try:
+        with suppress(OSError):  # a file server that stumbles is no reason to seem dead from now on
             os.utime(path)
-        except OSError:
-            return
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _machine() -> str:
+    """This machine since its last start: two of the same name, containers for one, are not the same."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    namespace = Path("/proc/self/ns/pid")
+    names = [socket.gethostname()]
+    with suppress(OSError):
+        names += [boot.read_text(encoding="ascii").strip(), os.readlink(namespace)]
+    return " ".join(names)
 
 
 def _birth(pid: int) -> str | None:

@@ -1,5 +1,6 @@
 """Structures with their labels, as flat arrays: the form in which every stage hands data to the next."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -114,6 +115,30 @@ class Frames:
                 atoms.calc = SinglePointCalculator(atoms, **label)
             images.append(atoms)
         return images
+
+    def identities(self) -> list[bytes]:
+        """What makes each frame the structure that it is: elements, positions, cell, charge and multiplicity."""
+        spin_state = [np.asarray(self.columns[name], dtype=float) for name in SPIN_STATE if name in self.columns]
+        return [
+            b"".join(
+                np.ascontiguousarray(part).tobytes()
+                for part in (
+                    self.numbers[start : start + n],
+                    self.positions[start : start + n],
+                    self.cell[i],
+                    self.pbc[i],
+                    *(values[i] for values in spin_state),
+                )
+            )
+            for i, (start, n) in enumerate(zip(self.starts, self.n_atoms, strict=True))
+        ]
+
+    def checksum(self) -> str:
+        """SHA-256 over structures and labels, 64 hexadecimal digits: another number anywhere is another set."""
+        digest = hashlib.sha256()
+        for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc"):
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return digest.hexdigest()
 
     def formulas(self) -> str:
         """The chemical formulas that occur, the most frequent first, at most five by name."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-FORESEEABLE = (ValueError, RuntimeError, OSError, MemoryError)
+FORESEEABLE = (ValueError, RuntimeError, OSError, MemoryError, ImportError)
 
 
 @dataclass(frozen=True)

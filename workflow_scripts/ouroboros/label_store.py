@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from .oracles import Label, Oracle, structure_settings
+from .oracles import Label, structure_settings
 from .records import sync_folder
 
 FORMAT = "ouroboros label 1"
@@ -74,9 +74,21 @@ class LabelStore:
         except FileNotFoundError:
             return None
         except ValueError as problem:
-            log.warning("%s is not a whole label (%s): set aside, it will be computed again", path, problem)
-            path.replace(path.with_name(f"{path.name}.broken"))
+            return self._set_aside(path, key, problem)
+
+    def _set_aside(self, path: Path, key: str, problem: ValueError) -> Label | None:
+        """Move a broken file away; the label, if another process has mended the place meanwhile."""
+        aside = path.with_name(f"{path.name}.broken")
+        try:
+            path.replace(aside)
+            label = _parse(aside.read_bytes(), key)
+        except FileNotFoundError:  # another reader was quicker
             return None
+        except ValueError:
+            log.warning("%s is not a whole label (%s): set aside, it will be computed again", path, problem)
+            return None
+        aside.replace(path)
+        return label
 
     def put(self, key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> None:
         """Store the label of `atoms` under `key`, durable when this returns.
@@ -100,24 +112,6 @@ class LabelStore:
             sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-class StoredOracle:
-    """An oracle that looks into the store before it computes, and stores what it computed; see `oracles.Oracle`."""
-
-    def __init__(self, oracle: Oracle, store: LabelStore):
-        self._oracle, self._store = oracle, store
-        self.settings, self.level_of_theory, self.citation = oracle.settings, oracle.level_of_theory, oracle.citation
-        self.refusal, self.calculator = oracle.refusal, oracle.calculator
-
-    def label(self, atoms: Atoms) -> Label:
-        """The label of `atoms`, computed only where the store has none."""
-        key = label_key(atoms, self.settings)
-        label = self._store.get(key)
-        if label is None:
-            label = self._oracle.label(atoms)
-            self._store.put(key, atoms, label, self.settings)
-        return label
 
 
 def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from typing import Any
 from ase import Atoms
 
 from .claims import Claims
-from .label_store import LabelStore
+from .label_store import LabelStore, label_key
 from .oracles import Label, Oracle, make_oracle
 
 CRASHED, TIME_LIMIT = "crashed", "time_limit"
+WAIT_S = 1.0  # before asking again for a label that another process computes
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,27 @@ class LabelWorker:
         self._process = None
 
 
+class StoredOracle:
+    """An oracle whose labels come from the store, or from a worker that puts them there; see `oracles.Oracle`."""
+
+    def __init__(self, oracle: Oracle, store: LabelStore, worker: LabelWorker):
+        self._store, self._worker = store, worker
+        self.settings, self.level_of_theory, self.citation = oracle.settings, oracle.level_of_theory, oracle.citation
+        self.refusal, self.calculator = oracle.refusal, oracle.calculator
+
+    def label(self, atoms: Atoms) -> Label:
+        """The label of `atoms`; waits where another process is at it."""
+        key = label_key(atoms, self.settings)
+        label = self._store.get(key)
+        while label is None:
+            outcome = self._worker.label(atoms, key)
+            if outcome is None:
+                time.sleep(WAIT_S)
+            else:
+                label = outcome.label
+        return label
+
+
 def _serve(pipe: Connection, other_end: Connection, settings: dict[str, Any], folder: Path) -> None:
     """In the process: compute what comes through the pipe until nobody is at its other end."""
     os.setpgid(0, 0)
@@ -117,7 +139,14 @@ def _serve(pipe: Connection, other_end: Connection, settings: dict[str, Any], fo
         store, claims = LabelStore(folder), Claims()
         while True:
             atoms, key = pipe.recv()
-            pipe.send(_compute(oracle, store, claims, atoms, key))
+            try:
+                answer: Outcome | RuntimeError | None = _compute(oracle, store, claims, atoms, key)
+            except OSError as error:  # the store's fault, not the oracle's: no label is safe
+                answer = RuntimeError(
+                    f"the label store {store.folder} cannot be used ({error.strerror or error}): make room or mend its "
+                    "permissions, and run again; labels that are stored are kept"
+                )
+            pipe.send(answer)
 
 
 def _compute(oracle: Oracle, store: LabelStore, claims: Claims, atoms: Atoms, key: str) -> Outcome | None:
@@ -128,7 +157,7 @@ def _compute(oracle: Oracle, store: LabelStore, claims: Claims, atoms: Atoms, ke
         label = store.get(key)  # another's claim may have ended since the job looked
         if label is not None:
             return Outcome(label, from_store=True)
-        label = _in_scratch(oracle, atoms, store.folder / "scratch" / key[:16])
+        label = _in_scratch(oracle, atoms, store.folder / "scratch" / f"{key[:16]}_{os.getpid()}")
         store.put(key, atoms, label, oracle.settings)
         return Outcome(label)
 

@@ -13,10 +13,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from .contacts import CLOSEST, check_geometry
 from .energy_baseline import EnergyRange
 from .label_store import LabelStore, label_key
-from .label_worker import LabelWorker, Outcome
+from .label_worker import CRASHED, TIME_LIMIT, WAIT_S, LabelWorker, Outcome
 from .oracles import Label, Oracle
-
-WAIT_S = 1.0  # before asking again for labels that another process computes
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ def share(candidates: Sequence[Atoms], batch: int, n_batches: int) -> list[Atoms
     """The candidates of one of `n_batches` batches that cost about the same.
 
     The dearest first, each to the batch that has cost the least so far (Graham, SIAM J. Appl. Math. 1969, 17, 416);
-    the cost of a structure is taken to grow with the third power of its electrons, as DFT's does.
+    the cost of a structure is taken to grow with the third power of its nuclear charge, as DFT's about does.
     """
     cost = np.array([float(atoms.numbers.sum()) ** 3 for atoms in candidates])
     load, mine = np.zeros(n_batches), []
@@ -196,6 +194,26 @@ def gather(
     return good, failures, summary
 
 
+def refuse_broken(failures: Sequence[dict[str, Any]], n: int, max_failed_fraction: float) -> None:
+    """Stop a batch in which too many labels broke instead of getting an answer: running it again is the cure.
+
+    Args:
+        failures: of `label_batch`.
+        n: candidates of the batch.
+        max_failed_fraction: the largest share that is accepted.
+
+    Raises:
+        RuntimeError: more of them crashed, took too long or met a broken program.
+    """
+    broken = [row for row in failures if row["reason"] in (CRASHED, TIME_LIMIT, "oracle_error")]
+    if len(broken) > max_failed_fraction * n:
+        first = broken[0]
+        raise RuntimeError(
+            f"{len(broken)} of {n} labels broke (the first, {first['candidate']}: {first['reason']}, "
+            f"{first['message']}); mend that and run again: all other labels are stored, only these are tried again"
+        )
+
+
 def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, where: str) -> None:
     """Stop a run whose oracle fails too often.
 
@@ -211,5 +229,6 @@ def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, wh
     if summary["failed_fraction"] > max_failed_fraction or (asked and not summary["n_labelled"]):
         raise ValueError(
             f"{failed} of {asked} labels failed ({summary['failed_by_reason']}), labels.max_failed_fraction is "
-            f"{max_failed_fraction:g}; look at label_failures.csv beside {where}, mend the oracle, and run again"
+            f"{max_failed_fraction:g}; look at label_failures.csv beside {where}, mend the oracle, and run again with "
+            "--forcerun label: labels that there are come from the store"
         )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from .frames import Frames
+from .frames import SPIN_STATE, Frames
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Agreement:
         force_mae_meV_per_A, force_max_meV_per_A: over all components.
         energy_mae_meV: after a constant shift of each composition, which no force knows of; None where no
             composition stands twice.
-        energy_shift_meV: the mean of those shifts.
+        energy_shift_meV_per_atom: the largest of those shifts.
         reference, oracle: their levels of theory.
     """
 
@@ -26,15 +26,21 @@ class Agreement:
     force_mae_meV_per_A: float
     force_max_meV_per_A: float
     energy_mae_meV: float | None
-    energy_shift_meV: float
+    energy_shift_meV_per_atom: float
     reference: str
     oracle: str
 
 
 def frames_to_compare(frames: Frames, n: int) -> Frames:
-    """At most `n` frames from low to high energy, of small to large systems."""
-    order = np.lexsort((frames.energy, frames.n_atoms))
-    return frames.take(order[np.unique(np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int))])
+    """At most `n` frames of each charge and multiplicity, from low to high energy, of small to large systems."""
+    states = [frames.columns[name] for name in SPIN_STATE if name in frames.columns]
+    groups = np.unique(np.stack(states), axis=1, return_inverse=True)[1] if states else np.zeros(len(frames), int)
+    chosen = []
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        order = members[np.lexsort((frames.energy[members], frames.n_atoms[members]))]
+        chosen.append(order[np.unique(np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int))])
+    return frames.take(np.concatenate(chosen))
 
 
 def agreement(frames: Frames, labels: list[Atoms], reference: str, oracle: str) -> Agreement:
@@ -51,26 +57,39 @@ def agreement(frames: Frames, labels: list[Atoms], reference: str, oracle: str) 
         force_mae_meV_per_A=float(force_error.mean()),
         force_max_meV_per_A=float(force_error.max()),
         energy_mae_meV=float(energy_error.mean()) if twice.any() else None,
-        energy_shift_meV=float(shift.mean()),
+        energy_shift_meV_per_atom=float(np.abs(shift[compositions] / again.n_atoms).max()),
         reference=reference,
         oracle=oracle,
     )
 
 
-def refuse_mismatch(found: dict[str, Any], limit_meV_per_A: float, accept: bool) -> None:
+def refuse_mismatch(
+    found: dict[str, Any], limit_meV_per_A: float, shift_limit_meV_per_atom: float, accept: bool
+) -> None:
     """Stop a run whose oracle labels another surface than the reference's.
 
     Args:
         found: the values of an `Agreement`.
         limit_meV_per_A: largest mean absolute difference of the forces.
+        shift_limit_meV_per_atom: largest constant difference of the energies.
         accept: the user wants it all the same.
 
     Raises:
         ValueError: they differ by more.
     """
-    mae = found["force_mae_meV_per_A"]
-    if mae <= limit_meV_per_A or accept:
+    mae, shift = found["force_mae_meV_per_A"], found["energy_shift_meV_per_atom"]
+    if accept:
         return
+    if mae <= limit_meV_per_A:
+        if shift <= shift_limit_meV_per_atom:
+            return
+        raise ValueError(
+            f"the oracle ({found['oracle']}) and the reference ({found['reference']}) agree in the forces, but their "
+            f"energies are {shift:.1f} meV/atom apart, over oracle_gate.energy_shift_meV_per_atom "
+            f"({shift_limit_meV_per_atom:g}): the two count energies from different zeros; bring the energies of the "
+            "reference to the oracle's zero, or train on forces alone (training.energy_weight 0) with "
+            "oracle_gate.accept_mismatch: true"
+        )
     energy = found["energy_mae_meV"]
     energies = "" if energy is None else f", {energy:.1f} meV in the energy after a constant shift"
     raise ValueError(

@@ -9,6 +9,13 @@ import pandas as pd
 from .decision import BROKEN
 from .records import read_json
 
+HELD_OUT = {  # what the test set is, by the strategy of the split
+    "trajectory": " of trajectories that training never saw",
+    "time": " of a later time than training saw",
+    "column": " of groups that training never saw",
+    "published": " of the published test set, random in time",
+    "random": " drawn at random: neighbours of training frames are among them",
+}
 TERMINAL = {
     "arm": "arm",
     "round": "round",
@@ -90,7 +97,7 @@ def model_card(
 - Network: {committee_size} × {model["representation"]}, {size}
 - Level of theory: {reference["level_of_theory"]}
 - Trained on: {last["labels"]} labels, {reference["molecule"]}
-- Tested on: {split["test"]} frames of trajectories that training never saw; smallest RMSD to a training frame of the
+- Tested on: {split["test"]} frames{HELD_OUT[split["strategy"]]}; smallest RMSD to a training frame of the
   start set {_distance(leakage["smallest_rmsd_A"])}
 - Energy MAE {errors["energy_mae_meV"]:.1f} meV, force MAE {errors["force_mae_meV_per_A"]:.1f} meV/Å, force RMSE
   {errors["force_rmse_meV_per_A"]:.1f} meV/Å

@@ -53,7 +53,10 @@ def read_exploration(path: str | Path) -> Frames:
                 if scalars["step"][i] == 0:
                     continue
                 atoms = Atoms(group["numbers"][:], positions, cell=group["cell"][:], pbc=group["pbc"][:])
-                atoms.info = {"walker": int(name[-4:]), **{key: values[i].item() for key, values in scalars.items()}}
+                atoms.info = {
+                    "walker": int(name.removeprefix("walker_")),
+                    **{key: values[i].item() for key, values in scalars.items()},
+                }
                 atoms.info |= {key: int(group.attrs[key]) for key in SPIN_STATE if key in group.attrs}
                 images.append(atoms)
     frames = Frames.from_atoms(images)

@@ -38,6 +38,8 @@ def oracle_problems(experiment: Experiment) -> Iterator[str]:
         _make(experiment)
     except ValueError as error:
         yield f"Config section 'oracle': {error}."
+    except ImportError:
+        return  # its library may be in the environment of the labelling jobs alone
 
 
 def molecule_problems(experiment: Experiment) -> Iterator[str]:
@@ -89,7 +91,7 @@ def _electrons(experiment: Experiment, atoms: Atoms) -> Iterator[str]:
         try:
             refusal = _make(experiment).refusal(atoms)
         except (ValueError, ImportError):
-            return  # told by oracle_problems
+            return  # told by oracle_problems, as far as it can be told here
         if refusal:
             yield f"Config key 'reference.generate.molecule' is {name!r} ({atoms.get_chemical_formula()}): {refusal}."
 

@@ -56,6 +56,8 @@ def _training(experiment: Experiment) -> Iterator[str]:
 
 
 def _exploration(experiment: Experiment) -> Iterator[str]:
+    if experiment.oracle.kind == "pool":
+        return  # nothing explores
     exploration, wanted = experiment.exploration, experiment.selection.per_round
     frames = exploration.walkers * int(exploration.length_ps * 1000 / exploration.stride_fs + 1e-6)
     if wanted > frames:

@@ -70,6 +70,9 @@ class OracleGate(Section):
     force_mae_meV_per_A: float = key(
         5.0, "a larger mean absolute difference of the forces stops the run", "meV/Å", gt=0
     )
+    energy_shift_meV_per_atom: float = key(
+        5.0, "a larger constant difference of the energies stops the run: they have different zeros", "meV/atom", gt=0
+    )
     accept_mismatch: bool = key(False, "run all the same: two levels of theory in one training set")
 
 
@@ -81,7 +84,7 @@ class Labels(Section):
         1, "CPU threads of a labelling job; one is fastest where there are many structures", ge=1, le=256
     )
     mem_mb: int = key(2000, "memory that a labelling job asks for", "MB", ge=100)
-    time_limit_s: float = key(21600.0, "a label that takes longer counts as failed", "s", gt=0)
+    time_limit_s: float = key(21600.0, "a label that takes longer counts as failed", "s", gt=0, le=2e6)
     energy_window_eV_per_atom: float = key(
         1.0, "a label whose energy lies farther than this outside the reference's range does not count", "eV/atom", gt=0
     )

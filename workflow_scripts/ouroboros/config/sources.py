@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from .data import Reference
 from .sections import Experiment
 
+PUBLISHED = 1000
 NEEDED = ("energy_key", "force_key", "energy_unit", "force_unit", "length_unit", "level_of_theory")
 
 
 def source_problems(experiment: Experiment) -> Iterator[str]:
     """Files that are not there, and keys and units that nobody named."""
     reference = experiment.reference
+    if reference.source == "download":
+        yield from _url(reference.download.url)
     if reference.source != "files":
         return
     files = reference.files
@@ -27,6 +32,18 @@ def source_problems(experiment: Experiment) -> Iterator[str]:
         )
 
 
+def _url(url: str | None) -> Iterator[str]:
+    """A place that cannot be asked, or a local file that is not there."""
+    parts = urlsplit(url or "https:")
+    path = unquote(parts.path) if parts.scheme == "file" else url or ""
+    if parts.scheme in ("http", "https"):
+        return
+    if "://" in (url or "") and parts.scheme != "file":
+        yield f"Config key 'reference.download.url' is {url!r}; it takes http://, https://, file:/// or a path."
+    elif not Path(path).expanduser().is_file():
+        yield f"Config key 'reference.download.url' names {path!r}, but there is no such file; check the path."
+
+
 def split_problems(experiment: Experiment) -> Iterator[str]:
     """Sizes and strategies that cannot be had from the reference."""
     split, reference = experiment.split, experiment.reference
@@ -36,8 +53,24 @@ def split_problems(experiment: Experiment) -> Iterator[str]:
             f"Config keys 'split.train', 'split.validation' and 'split.test' are the shares {shares}, more than all "
             "frames together; lower them."
         )
+    columns = _columns(reference)
     if split.strategy == "column" and split.column is None:
         yield "Config key 'split.column' is not set; the strategy 'column' needs the column whose values stay together."
+    elif split.strategy == "column" and split.column not in columns:
+        yield (
+            f"Config key 'split.column' is {split.column!r}, but the reference will have the columns "
+            f"{', '.join(columns)}; choose one of them, or name yours in reference.files.columns."
+        )
+    if split.strategy == "trajectory" and "trajectory" not in columns:
+        name = (
+            "; or name the key of your trajectories in reference.files.columns" if reference.source == "files" else ""
+        )
+        yield (
+            "Config key 'split.strategy' is 'trajectory', but the reference will have no column 'trajectory'; choose "
+            f"time, random, column{' or published' if reference.source == 'download' else ''}{name}."
+        )
+    if split.strategy == "published":
+        yield from _published_sizes(experiment)
     if split.strategy == "published" and (reference.source, reference.download.dataset) != ("download", "rmd17"):
         yield (
             "Config key 'split.strategy' is 'published', but only rMD17 has published splits; set reference.source to "
@@ -45,6 +78,28 @@ def split_problems(experiment: Experiment) -> Iterator[str]:
         )
     if reference.source == "generate" and split.strategy == "trajectory":
         yield from _generated(experiment)
+
+
+def _columns(reference: Reference) -> list[str]:
+    """The columns that the reference will have."""
+    if reference.source == "generate":
+        return ["temperature_K", "trajectory", "time_fs"]
+    if reference.source == "files":
+        return [*reference.files.columns, "source", "raw_index"]
+    extra = ["md17_index", "time_fs"] if reference.download.dataset == "rmd17" else []
+    return ["temperature_K", *extra, "source", "raw_index"]
+
+
+def _published_sizes(experiment: Experiment) -> Iterator[str]:
+    """rMD17 publishes 1,000 frames to train on and 1,000 to test on in each split."""
+    split = experiment.split
+    sizes = [size if isinstance(size, int) else 100_000 * size for size in (split.train, split.validation, split.test)]
+    if sizes[0] + sizes[1] > PUBLISHED or sizes[2] > PUBLISHED:
+        yield (
+            f"Config keys 'split.train' ({split.train}), 'split.validation' ({split.validation}) and 'split.test' "
+            f"({split.test}) ask for more than the {PUBLISHED} frames to train and validate on and {PUBLISHED} to test "
+            "on that rMD17 publishes; lower them."
+        )
 
 
 def _generated(experiment: Experiment) -> Iterator[str]:

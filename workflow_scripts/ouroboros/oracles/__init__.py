@@ -197,9 +197,10 @@ def label_with_calculator(
         energy = float(getattr(calculator, "results", {}).get("free_energy", atoms.get_potential_energy()))
         if np.isfinite(energy) and np.isfinite(forces).all():
             converged, message = convergence(calculator, atoms) if convergence else (True, "")
-        else:  # as ASE's ORCA gives where the wavefunction is not fully converged
+            reusable = True
+        else:  # as ASE's ORCA gives where the wavefunction is not fully converged; or a file was read half
             converged, message = False, "the energy or forces that came out are not finite numbers"
-        reusable = True
+            reusable = False
     except Exception as error:  # whatever a quantum-chemistry code throws must cost one label, not the batch
         said = unconverged(error, calculator)
         converged, message, reusable = False, said or _in_one_line(error), said is not None

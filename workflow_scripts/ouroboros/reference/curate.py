@@ -54,12 +54,9 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
 
 
 def _repeated(frames: Frames) -> np.ndarray:
-    """(n_frames,) bool, whether an earlier frame is the same structure, byte for byte."""
+    """(n_frames,) bool, whether an earlier frame is the same structure, bit for bit."""
     seen, repeated = set(), np.zeros(len(frames), dtype=bool)
-    for i, (start, n) in enumerate(zip(frames.starts, frames.n_atoms, strict=True)):
-        block = slice(start, start + n)
-        parts = (frames.numbers[block], frames.positions[block], frames.cell[i], frames.pbc[i])
-        structure = tuple(part.tobytes() for part in parts)
-        repeated[i] = structure in seen
-        seen.add(structure)
+    for i, identity in enumerate(frames.identities()):
+        repeated[i] = identity in seen
+        seen.add(identity)
     return repeated

@@ -1,6 +1,8 @@
 """Reference trajectories: MD of one molecule with the oracle itself, at one temperature."""
 
 import logging
+from contextlib import chdir
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from ase import Atoms, units
@@ -65,24 +67,17 @@ def generate_trajectory(
         raise ValueError(
             f"the oracle {oracle.level_of_theory} cannot label {start.get_chemical_formula()}: {first.message}"
         )
-    atoms = draw_conformer(start, oracle, generator(seed, "start"))
-    atoms.calc = oracle.calculator()
-    atoms.set_momenta(initial_momenta(atoms, temperature_K, generator(seed, "velocities")))
-    dynamics = Langevin(
-        atoms,
-        timestep_fs * units.fs,
-        temperature_K=temperature_K,
-        friction=friction_per_ps / (1000 * units.fs),
-        fixcm=False,
-        rng=generator(seed, "thermostat"),
-    )
-    positions, energies, forces = [], [], []
-    problem = ""
-    try:
-        dynamics.run(round(1000 * equilibration_ps / timestep_fs))
+    positions, energies, forces, problem = [], [], [], ""
+    equilibration = round(1000 * equilibration_ps / timestep_fs)
+    with TemporaryDirectory() as folder, chdir(folder):  # codes that write files: trajectories run side by side
+        dynamics = _dynamics(start, oracle, temperature_K, seed, timestep_fs, friction_per_ps)
+        atoms = dynamics.atoms
         for frame in range(n_frames):
-            if frame:
-                dynamics.run(stride)
+            try:
+                dynamics.run(stride if frame else equilibration)
+            except Exception as error:  # the calculator failed in the MD: what was paid for until then is kept
+                problem = str(error) or type(error).__name__
+                break
             snapshot = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
             if not atoms.pbc.any():
                 snapshot.positions -= snapshot.get_center_of_mass()
@@ -93,8 +88,6 @@ def generate_trajectory(
             positions.append(snapshot.positions)
             energies.append(label.energy)
             forces.append(label.forces)
-    except Exception as error:  # the oracle's calculator failed in the MD: what was paid for until then is kept
-        problem = str(error) or type(error).__name__
     if not energies:
         raise RuntimeError(
             f"MD of {start.get_chemical_formula()} at {temperature_K:g} K gave no frame ({problem}): "
@@ -115,6 +108,23 @@ def generate_trajectory(
         cell=np.tile(atoms.cell.array, (n, 1, 1)),
         pbc=np.tile(atoms.pbc, (n, 1)),
     ).with_columns(temperature_K=float(temperature_K), trajectory=int(trajectory), time_fs=stride_fs * np.arange(n))
+
+
+def _dynamics(
+    start: Atoms, oracle: Oracle, temperature_K: float, seed: int, timestep_fs: float, friction_per_ps: float
+) -> Langevin:
+    """Langevin dynamics from a geometry drawn for this seed."""
+    atoms = draw_conformer(start, oracle, generator(seed, "start"))
+    atoms.calc = oracle.calculator()
+    atoms.set_momenta(initial_momenta(atoms, temperature_K, generator(seed, "velocities")))
+    return Langevin(
+        atoms,
+        timestep_fs * units.fs,
+        temperature_K=temperature_K,
+        friction=friction_per_ps / (1000 * units.fs),
+        fixcm=False,
+        rng=generator(seed, "thermostat"),
+    )
 
 
 def _steps(timestep_fs: float, stride_fs: float, length_ps: float) -> tuple[int, int]:

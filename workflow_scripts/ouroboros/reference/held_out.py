@@ -47,7 +47,10 @@ def split_by_trajectory(
 
     seen = np.flatnonzero(~is_test)
     if train + validation > len(seen):
-        limit = f" at or below {hottest:g} K" if "temperature_K" in frames.columns and hottest < np.inf else ""
+        limit = ""
+        if "temperature_K" in frames.columns and hottest < np.inf:
+            levels = ", ".join(f"{level:g}" for level in np.unique(temperature)[:10])
+            limit = f" at or below {hottest:g} K (split.start_temperature_max_K; there are {levels} K)"
         raise ValueError(
             f"split.train {train} and split.validation {validation} ask for {train + validation} frames, but the "
             f"{len(np.unique(trajectory[~is_test]))} trajectories left for training{limit} hold {len(seen)}: lower "

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.db import connect
 
-from ..frames import Frames
+from ..frames import SPIN_STATE, Frames
 from ..units import BOHR_IN_A, ENERGY_UNITS, FORCE_UNITS, HARTREE_IN_EV, KCAL_PER_MOL_IN_EV, LENGTH_UNITS
 from .foreign_keys import ContentError, Names, missing, wrong_shape
 
@@ -101,6 +101,7 @@ def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> 
         seen |= dict.fromkeys(values)
         for key in found:
             found[key] += key in values
+        _demand_spin_state(values, names)
         structures.append(atoms)
         energies.append(_scalar(values.get(names.energy_key, np.nan), names.energy_key))
         forces.append(_force_block(values.get(names.force_key), len(atoms), names.force_key))
@@ -113,6 +114,16 @@ def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> 
     labelled = {"energy": np.array(energies, dtype=float), "forces": np.concatenate(forces or [np.zeros((0, 3))])}
     told = {name: np.array(values) for name, values in columns.items()}
     return Frames(**{**frames_.__dict__, **labelled, "columns": told})
+
+
+def _demand_spin_state(values: dict[str, Any], names: Names) -> None:
+    """A charge or multiplicity that nobody named would be ignored, and ions labelled as neutral molecules."""
+    for name, usual in zip(SPIN_STATE, (0, 1), strict=True):
+        value = values.get(name, usual)
+        if name not in names.columns and np.ndim(value) == 0 and value != usual:
+            raise ContentError(
+                f"a frame has the {name} {value}, which would be ignored: add {name}: {name} to reference.files.columns"
+            )
 
 
 def _demand(found: dict[str, int], seen: list[str], names: Names, n: int) -> None:

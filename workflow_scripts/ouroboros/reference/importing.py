@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..frames import Frames
+import numpy as np
+
+from ..frames import SPIN_STATE, Frames
 from ..label_files import read_labels
 from ..records import read_json
 from .catalogue import published
@@ -28,6 +30,7 @@ def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames
     """
     names = ("format", "energy_key", "force_key", "positions_key", "numbers_key", "columns", *UNITS)
     frames = read_source(paths, **{name: settings[name] for name in names})
+    frames = _checked(frames, where=", ".join(paths))
     if not settings["accept_units"]:
         check_units(
             frames,
@@ -53,7 +56,32 @@ def import_published(path: str, record: dict[str, Any]) -> tuple[Frames, dict[st
     if "md17_index" in frames.columns:  # rMD17 does not keep the order of time; the split by time needs it
         frames = frames.with_columns(time_fs=MD17_STEP_FS * frames.columns["md17_index"])
     units = {name: source.keys[name] for name in UNITS}
-    return frames, {**told, **record, "converted_from": units, "checksum": record["sha256"]}
+    return frames, {**told, **record, "converted_from": units}
+
+
+def _checked(frames: Frames, where: str) -> Frames:
+    """Columns that mean something hold what they have to: whole charges and multiplicities, temperatures in K.
+
+    Raises:
+        ValueError: the first frame whose value is something else.
+    """
+    changed = {}
+    for name in ("temperature_K", *SPIN_STATE):
+        if name not in frames.columns:
+            continue
+        values, whole = frames.columns[name], name in SPIN_STATE
+        number = values.dtype.kind in "iufb"
+        good = (
+            np.isfinite(values) & ((values == np.round(values)) if whole else True) if number else np.zeros(len(values))
+        )
+        if not np.all(good):
+            frame = int(np.argmin(good))
+            raise ValueError(
+                f"{where}: frame {frame} has the {name} {values[frame]!s}, which is no "
+                f"{'whole ' if whole else ''}number: mend the file, or leave {name} out of reference.files.columns"
+            )
+        changed[name] = values.astype(int) if whole else values.astype(float)
+    return frames.with_columns(**changed)
 
 
 def read_raw(paths: Sequence[str], record: str | None) -> tuple[Frames, dict[str, Any]]:
@@ -68,12 +96,9 @@ def read_raw(paths: Sequence[str], record: str | None) -> tuple[Frames, dict[str
 
 
 def _hash(paths: Sequence[str]) -> dict[str, Any]:
-    """SHA-256 of each file, and one over all of them as `checksum`."""
-    each = []
+    """SHA-256 of each file."""
+    each = {}
     for path in paths:
         with Path(path).open("rb") as file:
-            each.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return {
-        "sha256": dict(zip(paths, each, strict=True)),
-        "checksum": hashlib.sha256("".join(each).encode()).hexdigest(),
-    }
+            each[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": each}

@@ -17,7 +17,7 @@ def oracle_settings(settings: dict[str, Any], reference: dict[str, Any], databas
 
     Args:
         settings: as the rule has them.
-        reference: reference.json, by whose checksum and level of theory a pool is known.
+        reference: reference.json, by whose checksum (of structures and labels) and level of theory a pool is known.
         database: reference.db, for a pool.
     """
     if settings["kind"] == "pool":
@@ -30,15 +30,8 @@ def oracle_settings(settings: dict[str, Any], reference: dict[str, Any], databas
 
 def not_yet_learned(pool: Frames, dataset: Frames) -> Frames:
     """The frames of `pool` that are not in `dataset`, bit for bit."""
-    known = set(_identities(dataset))
-    return pool.take(np.array([identity not in known for identity in _identities(pool)], dtype=bool))
-
-
-def _identities(frames: Frames) -> list[bytes]:
-    return [
-        frames.numbers[start : start + n].tobytes() + frames.positions[start : start + n].tobytes()
-        for start, n in zip(frames.starts, frames.n_atoms, strict=True)
-    ]
+    known = set(dataset.identities())
+    return pool.take(np.array([identity not in known for identity in pool.identities()], dtype=bool))
 
 
 def as_walks(pool: Frames, prediction: "Prediction", factor: float) -> list[Walk]:

@@ -18,7 +18,7 @@ ARGS ?=
 LOCK_ARGS ?=
 
 # The library without installing it.
-export PYTHONPATH := $(CURDIR)/workflow_scripts
+export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .PHONY: help env demo run unlock report test lint config lock clean
 .DEFAULT_GOAL := help

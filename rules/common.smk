@@ -113,7 +113,11 @@ def teacher():
 
 def label_input():
     """The candidates, what the reference's energies are like, and the pool where it is the oracle."""
-    files = {"candidates": f"{ROUND}/select/candidates.extxyz", "reference": f"{REFERENCE}/reference.json"}
+    files = {
+        "candidates": f"{ROUND}/select/candidates.extxyz",
+        "reference": f"{REFERENCE}/reference.json",
+        "checked": f"{REFERENCE}/reference_checked.json",  # another oracle passes the gate before it labels
+    }
     return files | teacher() | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})
 
 

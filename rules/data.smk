@@ -118,8 +118,6 @@ rule leakage:
     threads: THREADS
     resources:
         mem_mb=4000,
-    params:
-        threshold_A=config["split"]["leakage_rmsd_A"],
     script:
         "../workflow_scripts/leakage.py"
 
@@ -143,15 +141,16 @@ rule check_oracle:
         runtime=240,
     params:
         oracle=ORACLE,
-        frames=config["oracle_gate"]["frames"],
-        closest_contact=config["reference"]["curate"]["closest_contact"],
         store=STORE,
     script:
         "../workflow_scripts/check_oracle.py"
 
 
 rule check_reference:
-    """Stop before the first training where the test set leaks into it, or the oracle is another surface."""
+    """Stop before the first training where the test set leaks into it, or the oracle is another surface.
+
+    Its limits are no params: Snakemake looks for no other change below a job that has to run, and everything is below.
+    """
     input:
         **checks_of_reference(),
     output:
@@ -160,8 +159,5 @@ rule check_reference:
         f"{LOGS}/check_reference.log",
     conda:
         "../envs/label.yaml"
-    params:
-        max_leaked_fraction=config["split"]["max_leaked_fraction"],
-        gate=without(config["oracle_gate"], "frames"),
     script:
         "../workflow_scripts/check_reference.py"

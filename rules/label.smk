@@ -45,7 +45,10 @@ rule gather:
 
 
 rule check_labels:
-    """Stop the run where too many labels failed: training on what is left would hide a fault of the oracle."""
+    """Stop the run where too many labels failed: training on what is left would hide a fault of the oracle.
+
+    The limit is no param: Snakemake looks for no other change below a job that has to run.
+    """
     input:
         summary=f"{ROUND}/labels.json",
     output:
@@ -54,7 +57,5 @@ rule check_labels:
         f"{LOGS}/{{arm}}/round_{{r}}/check_labels.log",
     conda:
         "../envs/label.yaml"
-    params:
-        max_failed_fraction=config["labels"]["max_failed_fraction"],
     script:
         "../workflow_scripts/check_labels.py"

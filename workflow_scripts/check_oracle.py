@@ -15,13 +15,15 @@ with start(snakemake) as job:
     from ouroboros.reference import read_database
     from ouroboros.reference.pool import oracle_settings
 
-    params, reference = snakemake.params, read_json(snakemake.input.reference)
+    # params are what changes a label; the rest is read from the config, so that it reruns nothing (check_reference)
+    params, config, reference = snakemake.params, snakemake.config, read_json(snakemake.input.reference)
     settings = oracle_settings(params.oracle, reference, snakemake.input.database)
     trained = read_database(snakemake.input.database, load_split(snakemake.input.split)["train_idx"])
-    frames, store, oracle = frames_to_compare(trained, params.frames), LabelStore(params.store), make_oracle(settings)
-    checks = Checks(force_cap=float("inf"), closest_contact=params.closest_contact)
+    frames = frames_to_compare(trained, config["oracle_gate"]["frames"])
+    store, oracle = LabelStore(params.store), make_oracle(settings)
+    checks = Checks(force_cap=float("inf"), closest_contact=config["reference"]["curate"]["closest_contact"])
     job.say(f"oracle: {oracle.level_of_theory} labels {len(frames)} reference frames again")
-    with LabelWorker(settings, store, snakemake.config["labels"]["time_limit_s"]) as worker:
+    with LabelWorker(settings, store, config["labels"]["time_limit_s"]) as worker:
         labels, failures = label_batch(frames.to_atoms(), oracle, store, checks, worker, job.say)
     if failures:
         raise ValueError(
@@ -30,4 +32,7 @@ with start(snakemake) as job:
         )
     found = agreement(frames, labels, reference["level_of_theory"], oracle.level_of_theory)
     write_json(snakemake.output.summary, asdict(found))
-    job.say(f"oracle: forces {found.force_mae_meV_per_A:.2f} meV/Å from those of the reference ({found.reference})")
+    job.say(
+        f"oracle: forces {found.force_mae_meV_per_A:.2f} meV/Å from those of the reference ({found.reference}), "
+        f"energies {found.energy_shift_meV_per_atom:.2f} meV/atom"
+    )

@@ -5,12 +5,12 @@ from ouroboros.job import start
 with start(snakemake) as job:
     from ouroboros.oracle_gate import refuse_mismatch
     from ouroboros.records import read_json, write_json
-    from ouroboros.reference import refuse_leakage
+    from ouroboros.reference import accepted_share, refuse_leakage
 
-    files, params = snakemake.input, snakemake.params
-    refuse_leakage(read_json(files.leakage), params.max_leaked_fraction)
+    files, split, gate = snakemake.input, snakemake.config["split"], snakemake.config["oracle_gate"]
+    refuse_leakage(read_json(files.leakage), split["leakage_rmsd_A"], accepted_share(split))
     if files.get("oracle"):
-        gate = params.gate
         limits = (gate["force_mae_meV_per_A"], gate["energy_shift_meV_per_atom"], gate["accept_mismatch"])
         refuse_mismatch(read_json(files.oracle), *limits)
-    write_json(snakemake.output.checked, {"max_leaked_fraction": params.max_leaked_fraction, **params.gate})
+    limits = {name: split[name] for name in ("leakage_rmsd_A", "max_leaked_fraction")}
+    write_json(snakemake.output.checked, {"split": limits, "oracle_gate": gate})

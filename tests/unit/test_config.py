@@ -144,6 +144,10 @@ RANDOM = {"strategy": "random"}
             {"reference": {"source": "download", "download": {"url": "/no/y"}}, "split": {"strategy": "random"}},
             ["reference.download.url", "/no/y", "no such file"],
         ),
+        (
+            {"split": RANDOM, "reference": {"source": "files", "files": NAMED | {"columns": {"temperature": "T"}}}},
+            ["reference.files.columns", "'temperature'", "'temperature_K'"],
+        ),
         ({"labels": {"time_limit_s": 1e9}}, ["labels.time_limit_s", "2000000"]),
         ({"oracle": {"kind": "pool"}}, ["oracle.kind", "pool", "reference.source"]),
         ({"oracle": {"kind": "model"}}, ["oracle.model.paths", "empty"]),

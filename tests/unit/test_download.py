@@ -745,7 +745,8 @@ def test_md17_with_a_wrong_md5_does_not_reach_the_run(site, get, tmp_path):
         unpack(get(site.url), published("md17", "ethanol"), raw / "published.npz", raw / "published.json")
     sentence(problem)
     assert files(raw) == ["splits"] and files(raw / "splits") == []
-    get.target.unlink()  # as the sentence says; the hash of what was no good is not asked of the next download
+    assert not get.target.exists() and get.target.with_name("file.npz.wrong").exists()
+    # nor is the hash of what was no good asked of the next download
     site.content, site.etag = sgdml_file(tmp_path / "sgdml.npz", sgdml_arrays()).read_bytes(), '"two"'
     unpack(get(site.url), published("md17", "ethanol"), raw / "published.npz", raw / "published.json")
     assert (raw / "published.npz").read_bytes() == site.content

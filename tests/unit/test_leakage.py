@@ -7,7 +7,13 @@ from ase.geometry import find_mic
 from scipy.spatial.transform import Rotation
 
 from ouroboros.frames import Frames
-from ouroboros.reference.leakage import Leakage, describe_leakage, nearest_training_distance, refuse_leakage
+from ouroboros.reference.leakage import (
+    Leakage,
+    accepted_share,
+    describe_leakage,
+    nearest_training_distance,
+    refuse_leakage,
+)
 from ouroboros.reference.rmsd import PeriodicDisplacement, Superposition
 
 
@@ -252,9 +258,16 @@ def test_molecules_and_crystals_side_by_side():
 def test_leakage_over_the_accepted_share_is_refused_with_the_nearest_pair():
     leakage = Leakage(np.array([0.001, 0.3, 0.015, 0.2]), np.array([7, 8, 9, 4]), np.array([0, 1, 2, 3]), 0.02)
     found = describe_leakage(leakage)
-    refuse_leakage(found, 0.5)
+    refuse_leakage(found, 0.02, 0.5)
     with pytest.raises(ValueError) as error:
-        refuse_leakage(found, 0.49)
+        refuse_leakage(found, 0.02, 0.49)
     for words in ("2 of 4 test frames", "0.02 Å", "frames 0 and 7", "0.0010 Å", "split.max_leaked_fraction (0.49)"):
         assert words in str(error.value)
-    refuse_leakage(describe_leakage(Leakage(np.full(2, np.inf), np.full(2, -1), np.arange(2), 0.02)), 0.0)
+    refuse_leakage(describe_leakage(Leakage(np.full(2, np.inf), np.full(2, -1), np.arange(2), 0.02)), 0.02, 0.0)
+    refuse_leakage(found, 0.005, 0.3)  # another threshold judges the same distances
+
+
+def test_the_accepted_share_depends_on_what_was_held_out():
+    assert accepted_share({"max_leaked_fraction": None, "strategy": "random"}) == 0.05
+    assert accepted_share({"max_leaked_fraction": None, "strategy": "trajectory"}) == 1.0
+    assert accepted_share({"max_leaked_fraction": 0.2, "strategy": "trajectory"}) == 0.2

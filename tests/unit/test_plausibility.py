@@ -219,3 +219,12 @@ def test_the_formula_for_free_atoms():
         atom = Atoms(symbol)
         atom.calc = SinglePointCalculator(atom, energy=energy * ENERGY_UNITS["Hartree"], forces=np.zeros((1, 3)))
         assert energy_over_free_atoms(Frames.from_atoms([atom])) == pytest.approx(1, abs=0.08)
+
+
+def test_gradients_taken_for_forces(sets):
+    for name in ("ethanol, rattled", "copper, rattled"):
+        frames = replace(sets[name], forces=-sets[name].forces)
+        with pytest.raises(
+            ValueError, match="the energy rises where the forces point; gradients are forces of the other"
+        ):
+            judge(frames, USUAL[0])

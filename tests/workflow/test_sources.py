@@ -106,6 +106,13 @@ def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
         assert atoms.get_potential_energy() == energy
         np.testing.assert_array_equal(atoms.get_forces(), forces)
     assert len(Frames.load(home / "random-42/round_1/dataset.npz")) == 20
+    # another oracle passes the gate and labels anew, all in one call
+    other = {**oracle, "ase": {**oracle["ase"], "version": "another"}}
+    dry = snakemake(
+        tmp_path, changed(config, oracle=other), "--dry-run", targets=[f"results/own/{name}" for name in targets]
+    )
+    anew = {"check_oracle", "check_reference", "label", "gather", "check_labels", "dataset"}
+    assert set(job_counts(dry.stdout)) == anew, dry.stdout
 
 
 def published(folder: Path, n: int = 60) -> Path:

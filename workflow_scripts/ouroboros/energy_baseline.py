@@ -64,12 +64,22 @@ class EnergyRange:
 
     def record(self) -> dict[str, Any]:
         """Plain values for a JSON file; `from_record` reads them."""
-        return {**self.__dict__, "compositions": self.compositions.tolist()}
+        return {
+            "offsets_eV": self.offsets_eV,
+            "composition_basis": self.compositions.tolist(),
+            "lowest_eV_per_atom": self.lowest,
+            "highest_eV_per_atom": self.highest,
+        }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "EnergyRange":
         """The range that `record` gave."""
-        return cls(**{**record, "compositions": np.array(record["compositions"])})
+        return cls(
+            record["offsets_eV"],
+            np.array(record["composition_basis"]),
+            record["lowest_eV_per_atom"],
+            record["highest_eV_per_atom"],
+        )
 
     def outlier(self, atoms: Atoms, energy: float, window: float) -> str:
         """Why `energy` (eV) cannot be one of the same surface: farther than `window` (eV/atom) outside; else empty.

@@ -132,4 +132,7 @@ class Split(Section):
     leakage_rmsd_A: float = key(
         0.02, "a test frame closer than this to a training frame (aligned RMSD) is reported", "Å", gt=0, le=1
     )
-    max_leaked_fraction: float = key(0.05, "a larger share of such test frames stops the run", ge=0, le=1)
+    max_leaked_fraction: float | None = key(
+        None, "a larger share of such test frames stops the run; null: 0.05, and any where trajectories are held out",
+        ge=0, le=1,
+    )  # fmt: skip

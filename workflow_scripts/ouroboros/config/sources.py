@@ -1,6 +1,7 @@
 """Checks of where the reference data come from, and of the split that is asked of them."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -8,6 +9,7 @@ from .data import Reference
 from .sections import Experiment
 
 PUBLISHED = 1000
+MEANINGFUL = ("temperature_K", "trajectory", "time_fs", "charge", "multiplicity")
 NEEDED = ("energy_key", "force_key", "energy_unit", "force_unit", "length_unit", "level_of_theory")
 
 
@@ -24,12 +26,20 @@ def source_problems(experiment: Experiment) -> Iterator[str]:
     for path in files.paths:
         if not Path(path).is_file():
             yield f"Config key 'reference.files.paths' names {path!r}, but there is no such file; check the path."
-    missing = [name for name in NEEDED if getattr(files, name) is None]
+    missing = [f"reference.files.{name}" for name in NEEDED if getattr(files, name) is None]
     if missing:
+        verb = "keys {} are" if len(missing) > 1 else "key {} is"
         yield (
-            f"Config keys {', '.join(f'reference.files.{name}' for name in missing)} are not set; keys and units of "
-            "your own files are never guessed, so name them."
+            f"Config {verb.format(', '.join(missing))} not set; keys and units of your own files are never guessed, so "
+            "name what is in them."
         )
+    for name in files.columns:
+        meant = get_close_matches(name, MEANINGFUL, n=1, cutoff=0.75)
+        if meant and name not in MEANINGFUL:
+            yield (
+                f"Config key 'reference.files.columns' has a column {name!r}; did you mean {meant[0]!r}, which means "
+                "something here? Call it otherwise if not."
+            )
 
 
 def _url(url: str | None) -> Iterator[str]:

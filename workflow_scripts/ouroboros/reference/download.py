@@ -125,7 +125,7 @@ def unpack(fetched: Fetched, source: Published, data: Path, record: Path, splits
 def _unpack(fetched: Fetched, source: Published, data: Path, record: Path, splits: Path) -> None:
     splits.mkdir(parents=True, exist_ok=True)
     data.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data.parent, prefix=".unpacking_") as temporary:
+    with _kept_if_sound(fetched.path), tempfile.TemporaryDirectory(dir=data.parent, prefix=".unpacking_") as temporary:
         if source.archive:
             files = extract_rmd17(fetched.path, source.molecule, temporary)
             integrity = _as_published(fetched, source)
@@ -140,6 +140,17 @@ def _unpack(fetched: Fetched, source: Published, data: Path, record: Path, split
             (Path(temporary) / data.name).replace(data)
     told = {"dataset": source.dataset, "molecule": source.molecule, "url": fetched.url, "sha256": fetched.sha256}
     write_json(record, {**told, "bytes": fetched.n_bytes, "integrity": integrity})
+
+
+@contextmanager
+def _kept_if_sound(path: Path) -> Iterator[None]:
+    """Move a download aside whose content is wrong, or another url would find it in its place."""
+    try:
+        yield
+    except ValueError as error:
+        wrong = path.with_name(f"{path.name}.wrong")
+        path.replace(wrong)
+        raise ValueError(f"{error}; it is kept as {wrong}") from None
 
 
 def _as_published(fetched: Fetched, source: Published) -> str:

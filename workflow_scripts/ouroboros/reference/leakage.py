@@ -59,27 +59,40 @@ def describe_leakage(leakage: Leakage, k: int = 10) -> dict[str, Any]:
         "leaked_fraction": leakage.fraction_below,
         "smallest_rmsd_A": float(finite.min()) if len(finite) else None,
         "median_rmsd_A": float(np.median(finite)) if len(finite) else None,
+        "nearest_A": sorted(round(float(distance), 6) for distance in finite),
         "nearest": [
             {"test_frame": test, "train_frame": train, "rmsd_A": rmsd} for test, train, rmsd in leakage.worst(k)
         ],
     }
 
 
-def refuse_leakage(found: dict[str, Any], max_fraction: float) -> None:
+def accepted_share(split: dict[str, Any]) -> float:
+    """The share of near-duplicates that the section `split` accepts: 5 %, or any where trajectories are held out.
+
+    Held-out trajectories of a small molecule come near the others by themselves: no leak, its space is small.
+    """
+    if split["max_leaked_fraction"] is not None:
+        return split["max_leaked_fraction"]
+    return 1.0 if split["strategy"] == "trajectory" else 0.05
+
+
+def refuse_leakage(found: dict[str, Any], threshold_A: float, max_fraction: float) -> None:
     """Stop a run whose test set repeats its training set.
 
     Args:
         found: what `describe_leakage` gave.
+        threshold_A: Å, under which a test frame counts as a near-duplicate.
         max_fraction: the largest share of test frames with a near-duplicate that is accepted.
 
     Raises:
         ValueError: there are more; the nearest pair is named.
     """
-    if found["leaked_fraction"] <= max_fraction:
+    near = sum(distance < threshold_A for distance in found["nearest_A"])
+    if near <= max_fraction * found["test_frames"]:
         return
     nearest = found["nearest"][0]
     raise ValueError(
-        f"{found['near_duplicates']} of {found['test_frames']} test frames lie within {found['threshold_A']:g} Å of a "
+        f"{near} of {found['test_frames']} test frames lie within {threshold_A:g} Å of a "
         f"training frame (the nearest are frames {nearest['test_frame']} and {nearest['train_frame']}, "
         f"{nearest['rmsd_A']:.4f} Å), a share over split.max_leaked_fraction ({max_fraction:g}): errors on them say "
         "little about new structures; choose a split.strategy that keeps neighbours together (trajectory, time), or "

@@ -50,7 +50,7 @@ class Neighbours:
 
     Attributes:
         pairs: how many there are.
-        slope: of the energy change against the work of the forces; NaN where the two do not go together.
+        slope: of the energy change against the work of the forces; NaN where the two are unrelated.
         stiffness: median curvature along the way, eV/Å²; NaN where it is not positive, as where bonds break.
     """
 
@@ -91,6 +91,8 @@ def check_units(frames: Frames, *, energy_unit: str, force_unit: str, where: str
     if contact < CONTACTS[0] or (contact > CONTACTS[1] and apart):
         problem = f"the nearest atoms are {contact:.2g} times the sum of their covalent radii apart"
         better = "another length_unit would fit"
+    elif found.slope < 0:
+        problem, better = "the energy rises where the forces point", "gradients are forces of the other sign: turn it"
     elif depth > TOO_DEEP:
         problem = f"the energies are {depth:.3g} times those of the free atoms with all electrons"
     elif np.isfinite(found.slope) and not together:
@@ -201,7 +203,7 @@ def neighbours(frames: Frames) -> Neighbours:
                 stiffness.append(((forces[i] - other) * step).sum() / length)
     if len(change) < 3:
         return Neighbours(0, np.nan, np.nan)
-    correlated = np.ptp(change) > 0 and np.ptp(work) > 0 and np.corrcoef(change, work)[0, 1] > 0.9
+    correlated = np.ptp(change) > 0 and np.ptp(work) > 0 and abs(np.corrcoef(change, work)[0, 1]) > 0.9
     # a median of slopes: a few pairs far up the repulsive wall, where trapezoids fail, pull least squares down to 0.5
     slope = float(theilslopes(change, work)[0]) if correlated else np.nan
     middle = float(np.median(stiffness))
@@ -223,7 +225,8 @@ def _comparable(frames: Frames) -> list[np.ndarray]:
 def _nearest_pairs(positions: np.ndarray, pbc: np.ndarray, cell: np.ndarray) -> list[tuple[int, int]]:
     """Each frame with the one whose pair distances (isolated) or positions (periodic) are nearest to its own."""
     if pbc.any():
-        shape = positions.reshape(len(positions), -1)
+        some = positions[:, :: -(-positions.shape[1] // 167)]  # of large cells, or the pairs fill the memory
+        shape = some.reshape(len(positions), -1)
     else:
         i, j = np.triu_indices(positions.shape[1], 1)
         chosen = np.linspace(0, len(i) - 1, min(len(i), 500)).astype(int)

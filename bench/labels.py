@@ -60,6 +60,7 @@ def prepare(folder: Path, n: int) -> Frames:
     (folder / ARM / "select").mkdir(parents=True, exist_ok=True)
     (folder / "results/bench/reference").mkdir(exist_ok=True)
     write_json(folder / "results/bench/reference/reference.json", {"energy_range": EnergyRange.of(reference).record()})
+    write_json(folder / "results/bench/reference/reference_checked.json", {})
     bare = [atoms.copy() for atoms in images]
     for atoms in bare:
         atoms.calc = None

@@ -9,7 +9,9 @@ the machine gives when nothing is orchestrated. The last line is JSON:
 
     dft_force_mae_meV_per_A, dft_energy_mae_meV (after a constant shift): against the labels of rMD17
     two_core_speedup: wall time of the rule at one core over that at two; bare_speedup: the control's
-    orchestration_fraction: wall time at one core that is not spent in the oracle, over that which is
+    orchestration_fraction: wall time at one core that is not spent in the oracle, over that which is; for these few
+        frames, the start of Snakemake included
+    job_overhead_s: of that, what each job of a batch costs: its share falls with the size of the batch
 """
 
 import argparse
@@ -102,18 +104,21 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=1)
     arguments = parser.parse_args()
-    speedups, bare_speedups, fractions = [], [], []
+    speedups, bare_speedups, fractions, overheads = [], [], [], []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         reference = prepare(folder, arguments.frames)
         for _ in range(arguments.repeats):
             one, labels = run_rule(folder, 1)
+            tables = (folder / f"results/bench/benchmarks/random-42/round_0/label_{b}.tsv" for b in (0, 1))
+            jobs = sum(float(table.read_text().splitlines()[1].split()[0]) for table in tables)
             two, _ = run_rule(folder, 2)
             bare_one, bare_two = run_bare(folder, together=False), run_bare(folder, together=True)
             oracle = sum(atoms.info["label_seconds"] for atoms in labels)
             speedups.append(one / two)
             bare_speedups.append(bare_one / bare_two)
             fractions.append((one - oracle) / oracle)
+            overheads.append((jobs - oracle) / 2)
             print(
                 f"rule: {one:.1f} s on one core, {two:.1f} s on two; {oracle / len(labels):.1f} s in the oracle a label"
             )
@@ -127,6 +132,7 @@ def main() -> None:
         "two_core_speedup": float(np.median(speedups)),
         "bare_speedup": float(np.median(bare_speedups)),
         "orchestration_fraction": float(np.median(fractions)),
+        "job_overhead_s": float(np.median(overheads)),
         "frames": len(found),
     }
     print(f"energy shift {difference.mean():.2f} meV; largest force error {force_error.max():.2f} meV/Å")

@@ -10,14 +10,13 @@ with start(snakemake) as job:
     from ouroboros.label_worker import LabelWorker
     from ouroboros.labelling import Checks, label_batch
     from ouroboros.oracle_gate import agreement, frames_to_compare
-    from ouroboros.oracles import make_oracle
+    from ouroboros.oracles import make_oracle, with_files
     from ouroboros.records import read_json, write_json
     from ouroboros.reference import read_database
-    from ouroboros.reference.pool import oracle_settings
 
     # params are what changes a label; the rest is read from the config, so that it reruns nothing (check_reference)
     params, config, reference = snakemake.params, snakemake.config, read_json(snakemake.input.reference)
-    settings = oracle_settings(params.oracle, reference, snakemake.input.database)
+    settings = with_files(params.oracle, reference, snakemake.input.database)
     trained = read_database(snakemake.input.database, load_split(snakemake.input.split)["train_idx"])
     frames = frames_to_compare(trained, config["oracle_gate"]["frames"])
     store, oracle = LabelStore(params.store), make_oracle(settings)

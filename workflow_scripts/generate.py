@@ -6,12 +6,11 @@ with start(snakemake) as job:
     from ouroboros.label_files import write_labels
     from ouroboros.label_store import LabelStore
     from ouroboros.label_worker import LabelWorker, StoredOracle
-    from ouroboros.oracles import make_oracle
+    from ouroboros.oracles import make_oracle, with_files
     from ouroboros.reference import generate_trajectory
-    from ouroboros.reference.pool import oracle_settings
 
     params = snakemake.params
-    settings, store = oracle_settings(params.oracle, {}, None), LabelStore(params.store)
+    settings, store = with_files(params.oracle, {}, None), LabelStore(params.store)
     oracle = make_oracle(settings)
     with LabelWorker(settings, store, snakemake.config["labels"]["time_limit_s"]) as worker:
         trajectory = generate_trajectory(

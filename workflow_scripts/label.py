@@ -8,13 +8,12 @@ with start(snakemake) as job:
     from ouroboros.label_store import LabelStore
     from ouroboros.label_worker import LabelWorker
     from ouroboros.labelling import Checks, label_batch, refuse_broken, share
-    from ouroboros.oracles import make_oracle
+    from ouroboros.oracles import make_oracle, with_files
     from ouroboros.records import read_json
-    from ouroboros.reference.pool import oracle_settings
 
     params, where = snakemake.params, snakemake.wildcards
     reference = read_json(snakemake.input.reference)
-    settings = oracle_settings(params.oracle, reference, snakemake.input.get("pool"))
+    settings = with_files(params.oracle, reference, snakemake.input.get("pool"))
     store = LabelStore(params.store)
     mine = share(read_labels(snakemake.input.candidates), int(where.b), params.n_batches)
     checks = Checks(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "electron_problem",
     "label_with_calculator",
     "make_oracle",
+    "refused_label",
     "setting_name",
     "spin_state",
     "structure_problem",
@@ -117,6 +119,28 @@ def make_oracle(settings: dict[str, Any]) -> Oracle:
         raise ValueError(f"oracle.kind is {kind!r}, but there is only {', '.join(KINDS)}: choose one of these")
     module, _, name = KINDS[kind].partition(":")
     return getattr(import_module(f".{module}", __name__), name)(settings)
+
+
+def refused_label(oracle: Oracle, atoms: Atoms) -> Label | None:
+    """The label of a structure that the oracle refuses, which nothing was computed for; None where it does not."""
+    refusal = oracle.refusal(atoms)
+    return Label.failed(len(atoms), oracle.level_of_theory, 0.0, refusal, reusable=False) if refusal else None
+
+
+def with_files(settings: dict[str, Any], reference: dict[str, Any], database: str | None) -> dict[str, Any]:
+    """Settings for `make_oracle` with the files that the kind reads, absolute: a label is computed in its own folder.
+
+    Args:
+        settings: as the config has them.
+        reference: reference.json, by whose checksum (of structures and labels) and level of theory a pool is known.
+        database: reference.db, for a pool.
+    """
+    if settings["kind"] == "pool":
+        known = {"reference": reference["checksum"], "level_of_theory": reference["level_of_theory"]}
+        return settings | {"path": str(Path(str(database)).resolve())} | known
+    if settings["kind"] == "model":
+        return settings | {"paths": [str(Path(path).resolve()) for path in settings["paths"]]}
+    return settings
 
 
 def setting_name(kind: str, key: str) -> str:

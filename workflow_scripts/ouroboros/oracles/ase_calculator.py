@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from . import Label, complete, label_with_calculator, spin_state, structure_problem, unconverged_by_type
+from . import Label, complete, label_with_calculator, refused_label, spin_state, structure_problem, unconverged_by_type
 
 DEFAULTS: dict[str, Any] = {
     "kind": "ase",
@@ -77,9 +77,8 @@ class AseOracle:
 
     def label(self, atoms: Atoms) -> Label:
         """Energy (eV) and forces (eV/Å) of one structure, in the present working directory; see `Oracle`."""
-        refusal = self.refusal(atoms)
-        if refusal:
-            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        if refused := refused_label(self, atoms):
+            return refused
         state = spin_state(atoms, self.settings)
         return label_with_calculator(
             atoms,

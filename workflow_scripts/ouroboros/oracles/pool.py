@@ -1,6 +1,5 @@
 """Labelled frames that were held back: active learning on a data set itself, with no quantum chemistry."""
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,7 +7,8 @@ from typing import Any, NoReturn
 import numpy as np
 from ase import Atoms
 
-from . import Label, complete, structure_problem, structure_settings
+from ..label_store import label_key
+from . import Label, complete, refused_label, structure_problem
 
 DEFAULTS = {"kind": "pool", "charge": 0, "multiplicity": 1, "path": "", "reference": "", "level_of_theory": ""}
 
@@ -43,7 +43,7 @@ class PoolOracle:
     def refusal(self, atoms: Atoms) -> str | None:
         """A structure that is not in the pool; see `Oracle`."""
         problem = structure_problem(atoms, self.settings)
-        if problem or self._fingerprint(atoms) in self._labels:
+        if problem or label_key(atoms, self.settings) in self._labels:
             return problem
         return (
             f"{atoms.get_chemical_formula()} with these positions is not among the {len(self._labels)} structures of "
@@ -52,10 +52,9 @@ class PoolOracle:
 
     def label(self, atoms: Atoms) -> Label:
         """The reference's energy (eV) and forces (eV/Å) of this structure; see `Oracle`."""
-        refusal = self.refusal(atoms)
-        if refusal:
-            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
-        energy, forces = self._labels[self._fingerprint(atoms)]
+        if refused := refused_label(self, atoms):
+            return refused
+        energy, forces = self._labels[label_key(atoms, self.settings)]
         return Label(energy, forces.copy(), True, self.level_of_theory, 0.0)
 
     def calculator(self) -> NoReturn:
@@ -67,21 +66,12 @@ class PoolOracle:
         raise ValueError("a pool of labelled frames cannot drive dynamics: choose another oracle.kind to generate data")
 
     @cached_property
-    def _labels(self) -> dict[bytes, tuple[float, np.ndarray]]:
+    def _labels(self) -> dict[str, tuple[float, np.ndarray]]:
         from ..reference import read_database  # which imports the oracles
 
         labels = {}
         for atoms in read_database(self._path).to_atoms():
             if atoms.calc is not None:
                 results = atoms.calc.results
-                labels[self._fingerprint(atoms)] = results["energy"], results["forces"]
+                labels[label_key(atoms, self.settings)] = results["energy"], results["forces"]
         return labels
-
-    def _fingerprint(self, atoms: Atoms) -> bytes:
-        state = structure_settings(self.settings, atoms)
-        digest = hashlib.sha256(f"{len(atoms)} {state['charge']} {state['multiplicity']}\n".encode())
-        digest.update(np.ascontiguousarray(atoms.numbers, "<i8").tobytes())
-        digest.update(np.ascontiguousarray(atoms.positions + 0.0, "<f8").tobytes())  # −0.0 counts as 0.0
-        digest.update(np.ascontiguousarray(atoms.cell.array + 0.0, "<f8").tobytes())
-        digest.update(np.ascontiguousarray(atoms.pbc, "u1").tobytes())
-        return digest.digest()

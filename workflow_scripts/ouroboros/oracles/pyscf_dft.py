@@ -13,7 +13,16 @@ from pyscf import dft, gto, lib, scf
 from pyscf.data.nist import BOHR, HARTREE2EV
 from pyscf.scf.dispersion import parse_dft
 
-from . import Label, complete, electron_problem, label_with_calculator, setting_name, spin_state, structure_problem
+from . import (
+    Label,
+    complete,
+    electron_problem,
+    label_with_calculator,
+    refused_label,
+    setting_name,
+    spin_state,
+    structure_problem,
+)
 
 DEFAULTS = {
     "kind": "pyscf",
@@ -95,9 +104,8 @@ class PyscfOracle:
 
     def label(self, atoms: Atoms) -> Label:
         """Energy (eV) and forces (eV/Å) of one structure, from a fresh guess; see `Oracle`."""
-        refusal = self.refusal(atoms)
-        if refusal:
-            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        if refused := refused_label(self, atoms):
+            return refused
         state = spin_state(atoms, self.settings)
         return label_with_calculator(atoms, lambda: PyscfCalculator(self.settings, *state), self.level_of_theory)
 

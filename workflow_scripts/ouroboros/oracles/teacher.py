@@ -11,7 +11,7 @@ from ase.data import chemical_symbols
 
 from ..calculator import CommitteeCalculator
 from ..committee import Committee
-from . import Label, complete, label_with_calculator, spin_state, structure_problem
+from . import Label, complete, label_with_calculator, refused_label, spin_state, structure_problem
 
 DEFAULTS: dict[str, Any] = {"kind": "model", "charge": 0, "multiplicity": 1, "paths": [], "level_of_theory": None}
 
@@ -70,9 +70,8 @@ class TeacherOracle:
 
     def label(self, atoms: Atoms) -> Label:
         """Energy (eV) and forces (eV/Å) of one structure; see `Oracle`."""
-        refusal = self.refusal(atoms)
-        if refusal:
-            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        if refused := refused_label(self, atoms):
+            return refused
         return label_with_calculator(atoms, self.calculator, self.level_of_theory)
 
     def calculator(self) -> CommitteeCalculator:

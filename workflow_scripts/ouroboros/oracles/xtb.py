@@ -8,7 +8,16 @@ from ase.data import chemical_symbols
 from tblite.ase import TBLite
 from tblite.library import get_version
 
-from . import Label, complete, electron_problem, label_with_calculator, setting_name, spin_state, structure_problem
+from . import (
+    Label,
+    complete,
+    electron_problem,
+    label_with_calculator,
+    refused_label,
+    setting_name,
+    spin_state,
+    structure_problem,
+)
 
 CITATIONS = {
     "GFN2-xTB": "Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 2019, 15, 1652 (GFN2-xTB, with tblite)",
@@ -70,9 +79,8 @@ class XtbOracle:
 
     def label(self, atoms: Atoms) -> Label:
         """Energy (eV) and forces (eV/Å) of one structure; see `Oracle`."""
-        refusal = self.refusal(atoms)
-        if refusal:
-            return Label.failed(len(atoms), self.level_of_theory, 0.0, refusal, reusable=False)
+        if refused := refused_label(self, atoms):
+            return refused
         state = spin_state(atoms, self.settings)
         # tblite raises CalculationFailed("SCF not converged in 250 cycles")
         return label_with_calculator(

@@ -70,11 +70,10 @@ def _checked(frames: Frames, where: str) -> Frames:
         if name not in frames.columns:
             continue
         values, whole = frames.columns[name], name in SPIN_STATE
-        number = values.dtype.kind in "iufb"
-        good = (
-            np.isfinite(values) & ((values == np.round(values)) if whole else True) if number else np.zeros(len(values))
-        )
-        if not np.all(good):
+        good = np.isfinite(values) if values.dtype.kind in "iuf" else np.zeros(len(values), dtype=bool)
+        if whole and good.any():
+            good &= values == np.round(values)
+        if not good.all():
             frame = int(np.argmin(good))
             raise ValueError(
                 f"{where}: frame {frame} has the {name} {values[frame]!s}, which is no "

@@ -194,7 +194,7 @@ def neighbours(frames: Frames) -> Neighbours:
             np.stack([values[s : s + frames.n_atoms[i]] for i, s in zip(members, frames.starts[members], strict=True)])
             for values in (frames.positions, frames.forces)
         )
-        for i, j in _nearest_pairs(positions, frames.pbc[members[0]], frames.cell[members[0]]):
+        for i, j in _nearest_pairs(positions, frames.pbc[members[0]]):
             step, other = _way(positions[i], positions[j], forces[j], frames.pbc[members[0]], frames.cell[members[0]])
             length = (step**2).sum()
             if 1e-8 < length < NEAR**2 * len(step):
@@ -222,7 +222,7 @@ def _comparable(frames: Frames) -> list[np.ndarray]:
     return [np.array(group)[:: -(-len(group) // SAMPLE)] for group in groups.values() if len(group) > 1]
 
 
-def _nearest_pairs(positions: np.ndarray, pbc: np.ndarray, cell: np.ndarray) -> list[tuple[int, int]]:
+def _nearest_pairs(positions: np.ndarray, pbc: np.ndarray) -> list[tuple[int, int]]:
     """Each frame with the one whose pair distances (isolated) or positions (periodic) are nearest to its own."""
     if pbc.any():
         some = positions[:, :: -(-positions.shape[1] // 167)]  # of large cells, or the pairs fill the memory

@@ -1,7 +1,6 @@
-"""Active learning on a labelled set: frames held back are the structures to choose from, and their own oracle."""
+"""Active learning on a labelled set: frames held back are the structures to choose from."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,22 +9,6 @@ from ..walk import Walk
 
 if TYPE_CHECKING:
     from ..committee import Prediction
-
-
-def oracle_settings(settings: dict[str, Any], reference: dict[str, Any], database: str | None) -> dict[str, Any]:
-    """Settings for `make_oracle`, files as absolute paths: a label is computed in a folder of its own.
-
-    Args:
-        settings: as the rule has them.
-        reference: reference.json, by whose checksum (of structures and labels) and level of theory a pool is known.
-        database: reference.db, for a pool.
-    """
-    if settings["kind"] == "pool":
-        known = {"reference": reference["checksum"], "level_of_theory": reference["level_of_theory"]}
-        return settings | {"path": str(Path(str(database)).resolve())} | known
-    if settings["kind"] == "model":
-        return settings | {"paths": [str(Path(path).resolve()) for path in settings["paths"]]}
-    return settings
 
 
 def not_yet_learned(pool: Frames, dataset: Frames) -> Frames:

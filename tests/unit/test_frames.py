@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from ouroboros.frames import Frames, ragged_index
@@ -15,6 +16,8 @@ def image(name, number, labelled=True):
     if labelled:
         forces = np.random.default_rng(number).normal(size=(len(atoms), 3))
         atoms.calc = SinglePointCalculator(atoms, energy=-10.0 * number, forces=forces)
+        if name == "Cu":
+            atoms.calc.results["stress"] = np.random.default_rng(number).normal(size=6)
     atoms.info = {"walker": number, "temperature_K": 100.0 * number, "source": f"run {number}"}
     return atoms
 
@@ -25,7 +28,7 @@ def images():
 
 
 def assert_same(one: Frames, other: Frames):
-    for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc"):
+    for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc", "stress"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
         assert getattr(one, name).dtype == getattr(other, name).dtype, name
     assert one.columns.keys() == other.columns.keys()
@@ -42,6 +45,9 @@ def test_atoms_come_back_as_they_went_in(images):
         else:
             assert after.get_potential_energy() == before.get_potential_energy()
             np.testing.assert_array_equal(after.get_forces(), before.get_forces())
+            assert ("stress" in after.calc.results) == ("stress" in before.calc.results)
+            if before.pbc.all():
+                np.testing.assert_array_equal(after.get_stress(), before.get_stress())
 
 
 def test_each_atom_stays_with_its_frame(images):
@@ -118,3 +124,60 @@ def test_only_what_every_image_knows_becomes_a_column():
 def test_ragged_index_is_the_blocks_one_after_another():
     starts, counts = np.array([5, 0, 9]), np.array([2, 3, 0])
     assert ragged_index(starts, counts).tolist() == [5, 6, 0, 1, 2]
+
+
+def test_stress_is_where_ase_has_it_and_nan_elsewhere(images):
+    frames = Frames.from_atoms(images)
+    assert frames.has_stress.tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(frames.stress[1], images[1].get_stress(voigt=False))
+    assert np.isnan(frames.stress[[0, 2, 3]]).all()
+    assert frames.volume.tolist() == pytest.approx([0, images[1].get_volume(), 0, 0])
+
+
+def test_stress_is_the_derivative_of_the_energy_by_strain():
+    copper = image("Cu", 5, labelled=False)
+    copper.calc = EMT()
+    copper.get_stress()
+    frames, step = Frames.from_atoms([copper]), 1e-4
+    for i, j in ((0, 0), (1, 2), (0, 2), (0, 1)):
+        energies = []
+        for sign in (1, -1):
+            strained, strain = copper.copy(), np.eye(3)
+            strain[i, j] += sign * step
+            strained.set_cell(copper.cell.array @ strain, scale_atoms=True)
+            strained.calc = EMT()
+            energies.append(strained.get_potential_energy())
+        slope = (energies[0] - energies[1]) / (2 * step) / copper.get_volume()
+        assert frames.stress[0, i, j] == pytest.approx(slope, abs=1e-6)
+
+
+@pytest.mark.parametrize("pbc", [False, [True, True, False]])
+def test_a_stress_without_a_volume_is_not_taken(pbc):
+    atoms = Atoms("H", cell=[4.0, 4.0, 0.0], pbc=pbc)
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((1, 3)), stress=np.ones(6))
+    assert not Frames.from_atoms([atoms]).has_stress.any()
+
+
+def test_sets_without_stress_are_the_ones_they_were_before(images, tmp_path):
+    """The checksum stands in records of runs, and as a pool's identity in the keys of labels."""
+    methane = Frames(
+        numbers=np.array([6, 1, 1, 1, 1]),
+        positions=np.arange(15.0).reshape(5, 3),
+        n_atoms=np.array([5]),
+        energy=np.array([-1.5]),
+        forces=np.arange(15.0).reshape(5, 3),
+        cell=np.zeros((1, 3, 3)),
+        pbc=np.zeros((1, 3), dtype=bool),
+    )
+    assert methane.checksum() == "e6a1e43fb3f7c67a38cd53f8b96c6be4c12878100c709fcd364e487b3b73aa8e"
+    methane.save(tmp_path / "methane.npz")
+    with np.load(tmp_path / "methane.npz") as stored:
+        assert "stress" not in stored
+    assert not Frames.load(tmp_path / "methane.npz").has_stress.any()
+
+
+def test_another_stress_is_another_set(images):
+    frames = Frames.from_atoms(images)
+    other = Frames(**{**frames.__dict__, "stress": frames.stress * (1 + 1e-15)})
+    without = Frames(**{**frames.__dict__, "stress": None})
+    assert len({frames.checksum(), other.checksum(), without.checksum()}) == 3

@@ -39,6 +39,7 @@ NAMED = {
     "level_of_theory": "PBE",
 }
 RANDOM = {"strategy": "random"}
+STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,18 @@ RANDOM = {"strategy": "random"}
                 "reference": {"source": "files", "files": NAMED | {"energy_key": None, "energy_unit": None}},
             },
             ["reference.files.energy_key", "reference.files.energy_unit", "never guessed"],
+        ),
+        (
+            {"reference": {"source": "files", "files": NAMED | {"stress_key": "stress", "stress_unit": "GPa"}}},
+            ["reference.files.stress_sign", "stress_key is 'stress'", "never guessed"],
+        ),
+        (
+            {"reference": {"source": "files", "files": NAMED | {"stress_unit": "kbar"}}},
+            ["reference.files.stress_unit", "'kbar'", "no stress_key"],
+        ),
+        (
+            {"reference": {"source": "files", "files": NAMED | STRESS | {"virial_key": "virial"}}},
+            ["reference.files.stress_key", "reference.files.virial_key", "both set"],
         ),
         (
             {"reference": {"source": "files", "files": NAMED | {"energy_unit": "kcal"}}},

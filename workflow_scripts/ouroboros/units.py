@@ -27,3 +27,15 @@ FORCE_UNITS = {  # in eV/Å
     "Rydberg/Bohr": HARTREE_IN_EV / 2 / BOHR_IN_A,
     "eV/Bohr": 1 / BOHR_IN_A,
 }
+GPA_IN_EV_PER_A3 = 1e-21 / constants.e
+STRESS_UNITS = {  # in eV/Å³
+    "eV/A^3": 1.0,
+    "meV/A^3": 1e-3,
+    "GPa": GPA_IN_EV_PER_A3,
+    "kbar": GPA_IN_EV_PER_A3 / 10,
+    "bar": GPA_IN_EV_PER_A3 / 10_000,
+    "kcal/mol/A^3": KCAL_PER_MOL_IN_EV,
+    "kJ/mol/nm^3": KCAL_PER_MOL_IN_EV / 4184,
+    "Hartree/Bohr^3": HARTREE_IN_EV / BOHR_IN_A**3,
+    "Rydberg/Bohr^3": HARTREE_IN_EV / 2 / BOHR_IN_A**3,
+}

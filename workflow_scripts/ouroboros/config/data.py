@@ -33,6 +33,9 @@ LengthUnit = Literal["A", "Bohr", "nm"]
 ForceUnit = Literal[
     "eV/A", "meV/A", "kcal/mol/A", "kJ/mol/A", "kJ/mol/nm", "Hartree/Bohr", "Hartree/A", "Rydberg/Bohr", "eV/Bohr"
 ]
+StressUnit = Literal[
+    "eV/A^3", "meV/A^3", "GPa", "kbar", "bar", "kcal/mol/A^3", "kJ/mol/nm^3", "Hartree/Bohr^3", "Rydberg/Bohr^3"
+]
 
 
 class Generate(Section):
@@ -81,6 +84,12 @@ class Files(Section):
     energy_unit: EnergyUnit | None = key(None, "unit of the energies")
     force_unit: ForceUnit | None = key(None, "unit of the forces")
     length_unit: LengthUnit | None = key(None, "unit of positions and cells")
+    stress_key: str | None = key(None, "what they call the stress of periodic cells (ASE: stress); null: none is read")
+    stress_unit: StressUnit | None = key(None, "unit of the stress")
+    stress_sign: Literal["tension", "pressure"] | None = key(
+        None, "what is positive in your files: tension, as ASE writes it, or pressure, as most codes print it"
+    )
+    virial_key: str | None = key(None, "instead of a stress: the virial, -volume x stress, in the unit of the energies")
     accept_units: bool = key(False, "take the units as they are named although the numbers fit others better")
     columns: dict[str, str] = key(
         {},

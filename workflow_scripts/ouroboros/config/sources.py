@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from .data import Reference
+from .data import Files, Reference
 from .sections import Experiment
 
 PUBLISHED = 1000
@@ -33,12 +33,34 @@ def source_problems(experiment: Experiment) -> Iterator[str]:
             f"Config {verb.format(', '.join(missing))} not set; keys and units of your own files are never guessed, so "
             "name what is in them."
         )
+    yield from _stress(files)
     for name in files.columns:
         meant = get_close_matches(name, MEANINGFUL, n=1, cutoff=0.75)
         if meant and name not in MEANINGFUL:
             yield (
                 f"Config key 'reference.files.columns' has a column {name!r}; did you mean {meant[0]!r}, which means "
                 "something here? Call it otherwise if not."
+            )
+
+
+def _stress(files: Files) -> Iterator[str]:
+    """A stress whose unit or sign nobody named, or two sources of one."""
+    told = {name: getattr(files, name) for name in ("stress_unit", "stress_sign")}
+    if files.stress_key and files.virial_key:
+        yield (
+            f"Config keys 'reference.files.stress_key' ({files.stress_key}) and 'reference.files.virial_key' "
+            f"({files.virial_key}) are both set; one of them tells the stress, so set the other to null."
+        )
+    for name, value in told.items():
+        if files.stress_key and value is None:
+            yield (
+                f"Config key 'reference.files.{name}' is not set, but stress_key is {files.stress_key!r}; unit and "
+                "sign of a stress are never guessed, so name what your files have."
+            )
+        if value and not files.stress_key:
+            yield (
+                f"Config key 'reference.files.{name}' is {value!r}, but no stress_key is set; name what your files "
+                "call the stress, or leave it out."
             )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..frames import Frames
 from .foreign_keys import ContentError, Names, missing, wrong_shape
+from .stress_reader import stress_tensors
 
 
 def read_arrays(path: Path, names: Names) -> Frames:
@@ -24,6 +25,7 @@ def read_arrays(path: Path, names: Names) -> Frames:
             "numbers_key": names.numbers_key,
             "energy_key": names.energy_key,
             "force_key": names.force_key,
+            **{where: key for where, key in (names.stress_source,) if key},
             **{f"columns.{name}": key for name, key in names.columns.items()},
         }
         for where, key in asked.items():
@@ -48,6 +50,7 @@ def read_arrays(path: Path, names: Names) -> Frames:
         if array.shape != shape:
             right = f"{shape} is right for {n_frames} frames of {n_atoms} atoms"
             raise wrong_shape(asked[where], array.shape, right, where)
+    stress = next((arrays[where] for where in ("stress_key", "virial_key") if where in arrays), None)
     return Frames(
         numbers=np.tile(numbers, n_frames),
         positions=positions.reshape(-1, 3).astype(float),
@@ -57,6 +60,7 @@ def read_arrays(path: Path, names: Names) -> Frames:
         cell=np.broadcast_to(np.zeros((3, 3)) if cell is None else cell, (n_frames, 3, 3)).copy(),
         pbc=np.full((n_frames, 3), cell is not None),
         columns=columns,
+        stress=np.full((n_frames, 3, 3), np.nan) if stress is None else stress_tensors(stress, n_frames, names),
     )
 
 

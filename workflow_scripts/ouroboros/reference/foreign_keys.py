@@ -17,6 +17,17 @@ class Names:
     force_unit: str
     length_unit: str
     columns: dict[str, str]
+    stress_key: str | None = None
+    stress_unit: str | None = None
+    stress_sign: str | None = None  # what is positive: tension or pressure
+    virial_key: str | None = None  # in the unit of the energies
+
+    @property
+    def stress_source(self) -> tuple[str, str]:
+        """The config key that names the stress or virial, and its name in the files; empty where none is read."""
+        if self.virial_key:
+            return "virial_key", self.virial_key
+        return "stress_key", self.stress_key or ""
 
 
 class ContentError(Exception):

@@ -14,8 +14,18 @@ from ase import Atoms
 from ase.db import connect
 
 from ..frames import SPIN_STATE, Frames
-from ..units import BOHR_IN_A, ENERGY_UNITS, FORCE_UNITS, HARTREE_IN_EV, KCAL_PER_MOL_IN_EV, LENGTH_UNITS
+from ..units import (
+    BOHR_IN_A,
+    ENERGY_UNITS,
+    FORCE_UNITS,
+    GPA_IN_EV_PER_A3,
+    HARTREE_IN_EV,
+    KCAL_PER_MOL_IN_EV,
+    LENGTH_UNITS,
+    STRESS_UNITS,
+)
 from .foreign_keys import ContentError, Names, missing, wrong_shape
+from .stress_reader import stress_tensors
 
 SPELLINGS = {  # what `schnetpack.units` knows, in eV and Å
     "eV": 1.0,
@@ -28,7 +38,9 @@ SPELLINGS = {  # what `schnetpack.units` knows, in eV and Å
     **dict.fromkeys(("A", "Ang", "Angs", "Angstrom"), 1.0),
     **dict.fromkeys(("Bohr", "a0"), BOHR_IN_A),
     "nm": 10.0,
+    "GPa": GPA_IN_EV_PER_A3,
 }
+NO_STRESS = np.full((1, 3, 3), np.nan)
 
 
 def read_images(path: Path, names: Names, kind: str) -> Frames:
@@ -62,7 +74,7 @@ def read_database(path: Path, names: Names) -> Frames:
         def values() -> Iterator[tuple[Atoms, dict[str, Any]]]:
             for row in database.select():
                 own = vars(row)  # row.key_value_pairs gives 0.0 for a key `charge`
-                results = {name: own[name] for name in ("energy", "forces") if own.get(name) is not None}
+                results = {name: own[name] for name in ("energy", "forces", "stress") if own.get(name) is not None}
                 pairs = {name: own[name] for name in row._keys}
                 yield Atoms(row.numbers, row.positions, cell=row.cell, pbc=row.pbc), {**results, **pairs, **row.data}
 
@@ -74,8 +86,15 @@ def _check_schnetpack_units(units: dict[str, str], length: str | None, names: Na
         ("energy_unit", names.energy_unit, ENERGY_UNITS[names.energy_unit], units.get(names.energy_key)),
         ("force_unit", names.force_unit, FORCE_UNITS[names.force_unit], units.get(names.force_key)),
         ("length_unit", names.length_unit, LENGTH_UNITS[names.length_unit], length),
+        ("energy_unit", names.energy_unit, ENERGY_UNITS[names.energy_unit], units.get(names.virial_key or "")),
+        (
+            "stress_unit",
+            names.stress_unit,
+            STRESS_UNITS.get(names.stress_unit or ""),
+            units.get(names.stress_key or ""),
+        ),
     ):
-        if found and not math.isclose(_factor(str(found)), factor, rel_tol=1e-5):
+        if found and factor and not math.isclose(_factor(str(found)), factor, rel_tol=1e-5):
             raise ContentError(
                 f"the file itself says {found}, but reference.files.{config} is {stated!r}: name the same unit"
             )
@@ -94,9 +113,12 @@ def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> 
     structures: list[Atoms] = []
     energies: list[float] = []
     forces: list[np.ndarray] = []
+    stress: list[np.ndarray] = []
     columns: dict[str, list[Any]] = {name: [] for name in names.columns}
     seen: dict[str, None] = {}
-    found = {key: 0 for key in (names.energy_key, names.force_key, *names.columns.values())}
+    stress_key = names.stress_source[1]
+    asked = (names.energy_key, names.force_key, *((stress_key,) if stress_key else ()), *names.columns.values())
+    found = dict.fromkeys(asked, 0)
     for atoms, values in frames:
         seen |= dict.fromkeys(values)
         for key in found:
@@ -105,13 +127,19 @@ def _collected(frames: Iterable[tuple[Atoms, dict[str, Any]]], names: Names) -> 
         structures.append(atoms)
         energies.append(_scalar(values.get(names.energy_key, np.nan), names.energy_key))
         forces.append(_force_block(values.get(names.force_key), len(atoms), names.force_key))
+        stress.append(stress_tensors(values[stress_key], 1, names) if stress_key in values else NO_STRESS)
         for name, key in names.columns.items():
             columns[name].append(_plain(values.get(key), key) if key in values else None)
     if structures:
-        _demand(found, list(seen), names, len(structures))
+        periodic = any(a.pbc.any() for a in structures)
+        _demand(found, list(seen), names, len(structures), periodic)
     bare = [Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc) for a in structures]
     frames_ = Frames.from_atoms(bare)
-    labelled = {"energy": np.array(energies, dtype=float), "forces": np.concatenate(forces or [np.zeros((0, 3))])}
+    labelled = {
+        "energy": np.array(energies, dtype=float),
+        "forces": np.concatenate(forces or [np.zeros((0, 3))]),
+        "stress": np.concatenate(stress or [NO_STRESS[:0]]),
+    }
     told = {name: np.array(values) for name, values in columns.items()}
     return Frames(**{**frames_.__dict__, **labelled, "columns": told})
 
@@ -126,12 +154,13 @@ def _demand_spin_state(values: dict[str, Any], names: Names) -> None:
             )
 
 
-def _demand(found: dict[str, int], seen: list[str], names: Names, n: int) -> None:
-    """Energies and forces in some frames, columns in all."""
-    asked = {names.energy_key: "energy_key", names.force_key: "force_key"}
+def _demand(found: dict[str, int], seen: list[str], names: Names, n: int, periodic: bool) -> None:
+    """Energies, forces and the stress of periodic cells in some frames, columns in all."""
+    where, stress_key = names.stress_source
+    asked = {stress_key: where, names.energy_key: "energy_key", names.force_key: "force_key"}
     for key, count in found.items():
         where = f"reference.files.{asked[key]}" if key in asked else "reference.files.columns"
-        if count == 0:
+        if count == 0 and (key != stress_key or periodic):
             raise missing(key, where, seen)
         if key not in asked and count < n:
             raise ContentError(f"{n - count} of {n} frames have no {key!r}, which {where} names: leave it out")

@@ -16,6 +16,7 @@ from .readers import read_source
 
 MD17_STEP_FS = 0.5  # Chmiela et al., Nat. Commun. 2018, 9, 3887
 UNITS = ("energy_unit", "force_unit", "length_unit")
+STRESS = ("stress_key", "stress_unit", "stress_sign", "virial_key")
 
 
 def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:
@@ -28,7 +29,7 @@ def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames
     Raises:
         ValueError: see `readers.read_source` and `plausibility.check_units`.
     """
-    names = ("format", "energy_key", "force_key", "positions_key", "numbers_key", "columns", *UNITS)
+    names = ("format", "energy_key", "force_key", "positions_key", "numbers_key", "columns", *UNITS, *STRESS)
     frames = read_source(paths, **{name: settings[name] for name in names})
     frames = _checked(frames, where=", ".join(paths))
     if not settings["accept_units"]:
@@ -39,7 +40,8 @@ def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames
             where=", ".join(paths),
         )
     told = {name: settings[name] for name in ("level_of_theory", "licence", "citation")}
-    return frames, {**told, "files": list(paths), "converted_from": {n: settings[n] for n in UNITS}, **_hash(paths)}
+    converted = {name: settings[name] for name in (*UNITS, *STRESS) if settings[name]}
+    return frames, {**told, "files": list(paths), "converted_from": converted, **_hash(paths)}
 
 
 def import_published(path: str, record: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:

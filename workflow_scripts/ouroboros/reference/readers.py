@@ -7,10 +7,11 @@ import numpy as np
 from ase.db.core import check
 
 from ..frames import Frames
-from ..units import ENERGY_UNITS, FORCE_UNITS, LENGTH_UNITS
+from ..units import ENERGY_UNITS, FORCE_UNITS, LENGTH_UNITS, STRESS_UNITS
 from .array_reader import read_arrays
 from .foreign_keys import ContentError, Names
 from .image_readers import read_database, read_images
+from .stress_reader import SIGNS, converted_stress
 
 FORMATS = {".xyz": "extxyz", ".extxyz": "extxyz", ".traj": "traj", ".db": "db", ".npz": "npz"}
 OWN = ("source", "raw_index")  # columns that are always there
@@ -28,8 +29,12 @@ def read_source(
     force_unit: str,
     length_unit: str,
     columns: dict[str, str] | None = None,
+    stress_key: str | None = None,
+    stress_unit: str | None = None,
+    stress_sign: str | None = None,
+    virial_key: str | None = None,
 ) -> Frames:
-    """All frames of all files, in eV, Å and eV/Å.
+    """All frames of all files, in eV, Å, eV/Å and eV/Å³.
 
     Args:
         paths: files; their frames follow one another.
@@ -43,6 +48,10 @@ def read_source(
         force_unit: of `units.FORCE_UNITS`.
         length_unit: of `units.LENGTH_UNITS`, for positions and cells.
         columns: our name of a further value of each frame, and the file's.
+        stress_key: where the energy may be; `stress_reader.stress_tensors` tells the shapes. None: no stress is read.
+        stress_unit: of `units.STRESS_UNITS`; needed with `stress_key`.
+        stress_sign: what is positive in the files, "tension" (as ASE has it) or "pressure"; needed with `stress_key`.
+        virial_key: instead of `stress_key`, −volume × stress in `energy_unit`.
 
     Returns:
         Frames with those columns, `source` (the file's name) and `raw_index` (number of the frame among all, from 0).
@@ -52,12 +61,14 @@ def read_source(
         ValueError: a file is missing, cannot be read or holds nothing; no frame has a key; shapes or units are wrong.
     """
     names = Names(
-        energy_key, force_key, positions_key, numbers_key, energy_unit, force_unit, length_unit, columns or {}
-    )
+        energy_key, force_key, positions_key, numbers_key, energy_unit, force_unit, length_unit, columns or {},
+        stress_key, stress_unit, stress_sign, virial_key,
+    )  # fmt: skip
     for key, value, known in (
         ("energy_unit", energy_unit, ENERGY_UNITS),
         ("force_unit", force_unit, FORCE_UNITS),
         ("length_unit", length_unit, LENGTH_UNITS),
+        *((("stress_unit", stress_unit, STRESS_UNITS), ("stress_sign", stress_sign, SIGNS)) if stress_key else ()),
     ):
         if value not in known:
             raise ValueError(f"reference.files.{key} is {value!r}: choose one of {', '.join(known)}")
@@ -66,7 +77,10 @@ def read_source(
     _check_names(names.columns)
     parts = [_read_file(Path(path), format, names).with_columns(source=Path(path).name) for path in paths]
     frames = Frames.concatenate(parts).with_columns(raw_index=np.arange(sum(map(len, parts))))
-    return _converted(_storable(frames), names)
+    try:
+        return _converted(_storable(frames), names)
+    except ContentError as problem:
+        raise ValueError(f"{', '.join(map(str, paths))}: {problem}") from None
 
 
 def _check_names(columns: dict[str, str]) -> None:
@@ -108,7 +122,8 @@ def _converted(frames: Frames, names: Names) -> Frames:
         "positions": frames.positions * length,
         "cell": frames.cell * length,
     }
-    return Frames(**{**frames.__dict__, **changed})
+    frames = Frames(**{**frames.__dict__, **changed})
+    return Frames(**{**frames.__dict__, "stress": converted_stress(frames, names)})
 
 
 def _read_file(path: Path, format: str | None, names: Names) -> Frames:

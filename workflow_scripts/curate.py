@@ -15,7 +15,7 @@ with start(snakemake) as job:
         "source": snakemake.params.source,
         "molecule": snakemake.params.molecule or kept.formulas(),
         **source,
-        "units": {"energy": "eV", "length": "Å", "forces": "eV/Å"},
+        "units": {"energy": "eV", "length": "Å", "forces": "eV/Å", "stress": "eV/Å³"},
         "ouroboros": __version__,
         **counts,
         "checksum": kept.checksum(),

@@ -109,15 +109,18 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
             ["reference.files.energy_key", "reference.files.energy_unit", "never guessed"],
         ),
         (
-            {"reference": {"source": "files", "files": NAMED | {"stress_key": "stress", "stress_unit": "GPa"}}},
+            {
+                "split": RANDOM,
+                "reference": {"source": "files", "files": NAMED | {"stress_key": "stress", "stress_unit": "GPa"}},
+            },
             ["reference.files.stress_sign", "stress_key is 'stress'", "never guessed"],
         ),
         (
-            {"reference": {"source": "files", "files": NAMED | {"stress_unit": "kbar"}}},
+            {"split": RANDOM, "reference": {"source": "files", "files": NAMED | {"stress_unit": "kbar"}}},
             ["reference.files.stress_unit", "'kbar'", "no stress_key"],
         ),
         (
-            {"reference": {"source": "files", "files": NAMED | STRESS | {"virial_key": "virial"}}},
+            {"split": RANDOM, "reference": {"source": "files", "files": NAMED | STRESS | {"virial_key": "virial"}}},
             ["reference.files.stress_key", "reference.files.virial_key", "both set"],
         ),
         (

@@ -171,10 +171,12 @@ def test_curation_counts_every_reason():
     frames.positions[3 * 5 + 1] = frames.positions[3 * 5]
     frames.positions[4 * 5 : 5 * 5] = frames.positions[9 * 5 :]
     frames.positions[8 * 5] = np.inf
+    frames.stress[[0, 4]] = np.eye(3)  # of which frame 0 has no energy
     kept, counts = curate(frames, {"force_cap_eV_per_A": 100.0})
     assert counts == {
         "frames_in": 10,
         "kept": 4,
+        "with_stress": 1,
         "rejected": {"missing": 3, "duplicate": 1, "too_close": 1, "force_cap": 1},
     }
     np.testing.assert_array_equal(kept.energy, frames.energy[[4, 5, 6, 7]])

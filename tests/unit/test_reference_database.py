@@ -27,7 +27,7 @@ def frames():
 
 
 def same(one, other):
-    for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc"):
+    for name in ("numbers", "positions", "n_atoms", "energy", "forces", "cell", "pbc", "stress"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert set(one.columns) == set(other.columns)
     for name in one.columns:
@@ -40,6 +40,44 @@ def test_round_trip(tmp_path, frames):
     same(read_database(tmp_path / "reference.db", [5, 0, 3]), frames.take([5, 0, 3]))
     assert len(read_database(tmp_path / "reference.db", [])) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["reference.db"]
+
+
+@pytest.fixture
+def with_stress(frames):
+    """The same, one with a stress: the silicon crystal."""
+    stress = np.full((8, 3, 3), np.nan)
+    stress[3] = np.random.default_rng(1).normal(size=(3, 3))
+    return Frames(**{**vars(frames), "stress": stress})
+
+
+def test_round_trip_of_stress(tmp_path, with_stress):
+    write_database(tmp_path / "reference.db", with_stress, {})
+    same(read_database(tmp_path / "reference.db"), with_stress)
+    same(read_database(tmp_path / "reference.db", [3, 1]), with_stress.take([3, 1]))
+
+
+def test_stock_schnetpack_loads_stress(tmp_path, with_stress):
+    """In eV/Å³ it comes unchanged, in GPa multiplied; a batch of it is (n_frames, 3, 3)."""
+    from schnetpack.data import ASEAtomsData
+    from schnetpack.data.loader import _atoms_collate_fn
+
+    write_database(tmp_path / "reference.db", with_stress, {})
+    data = ASEAtomsData(str(tmp_path / "reference.db"))
+    assert data.available_properties == ["energy", "forces", "stress"]
+    assert data.units["stress"] == "eV/Ang/Ang/Ang"
+    batch = _atoms_collate_fn([data[i] for i in range(8)])
+    np.testing.assert_array_equal(batch["stress"].numpy(), with_stress.stress)
+    in_GPa = ASEAtomsData(str(tmp_path / "reference.db"), property_units={"stress": "GPa"})
+    np.testing.assert_allclose(in_GPa[3]["stress"][0].numpy(), with_stress.stress[3] * 160.21766, rtol=1e-6)
+
+
+def test_stress_in_another_unit_is_refused(tmp_path, with_stress):
+    write_database(tmp_path / "reference.db", with_stress, {})
+    with ase.db.connect(tmp_path / "reference.db") as database:
+        units = database.metadata["_property_unit_dict"] | {"stress": "GPa"}
+        database.metadata = {**database.metadata, "_property_unit_dict": units}
+    with pytest.raises(ValueError, match=r"is in the units .*GPa.*, not in .*eV/Ang/Ang/Ang"):
+        read_database(tmp_path / "reference.db")
 
 
 def test_writing_again_replaces(tmp_path, frames):

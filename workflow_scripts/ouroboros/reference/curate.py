@@ -18,8 +18,9 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
 
     Returns:
         The frames kept, in order, and counts: `frames_in`, `kept`, `rejected` by reason: `missing` (a NaN or
-        infinity in structure or label), `duplicate` (the same atoms at the same positions, bit for bit, as an
-        earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds.
+        infinity in structure, energy or forces), `duplicate` (the same atoms at the same positions, bit for bit, as an
+        earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds. `with_stress`
+        tells how many of those kept have a stress; none is dropped for want of one.
 
     Raises:
         ValueError: no frame is left.
@@ -50,7 +51,8 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
             f"not one of {len(frames)} reference frames is left ({counts}); look at the limits in the section "
             "reference.curate, and at the units of the reference"
         )
-    return frames.take(kept), {"frames_in": len(frames), "kept": int(kept.sum()), "rejected": rejected}
+    totals = {"frames_in": len(frames), "kept": int(kept.sum()), "with_stress": int((frames.has_stress & kept).sum())}
+    return frames.take(kept), {**totals, "rejected": rejected}
 
 
 def _repeated(frames: Frames) -> np.ndarray:

@@ -12,11 +12,16 @@ from ase.db import connect
 from ..frames import Frames
 
 UNITS = {"energy": "eV", "forces": "eV/Ang"}
+STRESS_UNIT = "eV/Ang/Ang/Ang"  # of a property that is there only where some frame has it
 DISTANCE_UNIT = "Ang"
+NO_STRESS = np.full((1, 3, 3), np.nan)
 
 
 def write_database(path: str | Path, frames: Frames, metadata: dict[str, Any]) -> None:
     """Write `frames` as SchNetPack expects them: `data` holds energy (1,) and forces (n, 3), columns are key-values.
+
+    Where a frame has a stress, `data` of all frames holds it, (1, 3, 3) in the sign of ASE and SchNetPack, NaN where
+    there is none: SchNetPack reads the same properties of each row.
 
     One connection and no label calculators: 0.2 ms a frame against 3 ms when each opens its own. The
     file appears under its name only when it is complete, and replaces an older one.
@@ -29,20 +34,22 @@ def write_database(path: str | Path, frames: Frames, metadata: dict[str, Any]) -
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.db")
     temporary.unlink(missing_ok=True)
+    with_stress = frames.has_stress.any()
     try:
         with connect(temporary, use_lock_file=False) as database:
             database.metadata = {
                 "atomrefs": {},
                 **metadata,
-                "_property_unit_dict": UNITS,
+                "_property_unit_dict": UNITS | ({"stress": STRESS_UNIT} if with_stress else {}),
                 "_distance_unit": DISTANCE_UNIT,
             }
             for i, (start, n) in enumerate(zip(frames.starts, frames.n_atoms, strict=True)):
                 block = slice(start, start + n)
+                data = {"energy": frames.energy[i : i + 1], "forces": np.ascontiguousarray(frames.forces[block])}
                 database.write(
                     Atoms(frames.numbers[block], frames.positions[block], cell=frames.cell[i], pbc=frames.pbc[i]),
                     key_value_pairs={name: values[i].item() for name, values in frames.columns.items()},
-                    data={"energy": frames.energy[i : i + 1], "forces": np.ascontiguousarray(frames.forces[block])},
+                    data=data | ({"stress": frames.stress[i : i + 1]} if with_stress else {}),
                 )
         temporary.replace(path)
     finally:
@@ -59,8 +66,10 @@ def read_database(path: str | Path, indices: Sequence[int] | np.ndarray | None =
         raise ValueError(f"there is no database at {path}: run the rule that writes it")
     with connect(path, use_lock_file=False) as database:
         units = database.metadata.get("_property_unit_dict", {}), database.metadata.get("_distance_unit")
-        if {name: units[0].get(name) for name in UNITS} != UNITS or units[1] != DISTANCE_UNIT:
-            raise ValueError(f"{path} is in the units {units[0]} and {units[1]}, not in {UNITS} and {DISTANCE_UNIT}")
+        known = UNITS | {"stress": units[0].get("stress") and STRESS_UNIT}
+        if {name: units[0].get(name) for name in known} != known or units[1] != DISTANCE_UNIT:
+            known = UNITS | {"stress": STRESS_UNIT}
+            raise ValueError(f"{path} is in the units {units[0]} and {units[1]}, not in {known} and {DISTANCE_UNIT}")
         n = database.count()
         if indices is None:
             rows = list(database.select())
@@ -80,4 +89,5 @@ def read_database(path: str | Path, indices: Sequence[int] | np.ndarray | None =
         cell=np.array([row.cell for row in rows]).reshape(-1, 3, 3),
         pbc=np.array([row.pbc for row in rows], dtype=bool).reshape(-1, 3),
         columns={name: np.array([vars(row)[name] for row in rows]) for name in sorted(names)},
+        stress=np.array([row.data.get("stress", NO_STRESS) for row in rows], dtype=float).reshape(-1, 3, 3),
     )

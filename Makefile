@@ -20,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo run unlock report test lint config lock clean
+.PHONY: help env demo run unlock sweep report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,6 +45,10 @@ run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.
 
 unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
+
+sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
+	$(SNAKEMAKE) sweep --configfile $(CONFIG) --keep-going $(ARGS)
+	@$(PYTHON) -m ouroboros.sweeps $(CONFIG)
 
 report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))

@@ -21,6 +21,7 @@ include: "rules/analysis.smk"
 include: "rules/select.smk"
 include: "rules/label.smk"
 include: "rules/report.smk"
+include: "rules/sweep.smk"
 
 
 rule all:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -9,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
 from ouroboros import seeds
-from ouroboros.config import ConfigError, load_experiment, oracle_settings
+from ouroboros.config import ConfigError, load_experiment, oracle_settings, sweep_runs, with_changes
 
 try:
     config = load_experiment(config)
@@ -24,6 +25,7 @@ MEMBER = f"{ROUND}/model_{{m}}"
 LOGS = f"{HOME}/logs"
 TIMES = f"{HOME}/benchmarks"
 PUBLISHED_SPLITS = f"{REFERENCE}/raw/splits"
+SWEEP = f"{HOME}/sweep"
 STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared outputs of a failed job, labels stay
 
 # --- sizes -----------------------------------------------------------------------------------------------------
@@ -45,6 +47,8 @@ POOL = ORACLE["kind"] == "pool"  # structures to choose from are labelled frames
 ORACLE_ENVIRONMENT = "../envs/mlip.yaml" if ORACLE["kind"] == "model" else "../envs/label.yaml"
 GPUS = 1 if config["device"] == "cuda" else 0  # on a CPU run members would else train one by one for nothing
 THREADS = config["threads"]
+SWEEP_RUNS = sweep_runs(config)  # the name of each run and the keys that it changes
+SWEEP_SEEDS = config["sweep"]["seeds"]
 
 
 wildcard_constraints:
@@ -53,6 +57,8 @@ wildcard_constraints:
     m="[0-9]+",
     b="[0-9]+",
     k="[0-9]+",
+    s="[0-9]+",
+    run="|".join(re.escape(run) for run in SWEEP_RUNS) or "none",
 
 
 # --- the reference ---------------------------------------------------------------------------------------------
@@ -254,6 +260,44 @@ def strategy_of(wildcards):
 
 def is_last_round(wildcards):
     return int(wildcards.r) == LAST_ROUND
+
+
+# --- the sweep -------------------------------------------------------------------------------------------------
+def sweep_files(name):
+    """An input function: the file of each run with each seed, in the order of `sweep_rows`."""
+
+    def files(wildcards):
+        if not SWEEP_RUNS:
+            raise WorkflowError(
+                "Config key 'sweep.over' is empty, so that there is nothing to compare; give it the values to try, such "
+                "as {model.n_interactions: [3, 6, 9]}."
+            )
+        return expand(f"{SWEEP}/{{run}}/seed_{{s}}/{name}", run=SWEEP_RUNS, s=SWEEP_SEEDS)
+
+    return files
+
+
+def sweep_rows():
+    """What tells the rows of the sweep's table apart: run, seed, and the value of each key that is swept."""
+    rows = []
+    for run, changes in SWEEP_RUNS.items():
+        changed = with_changes(config, changes)
+        values = {key: changed[key.split(".")[0]][key.split(".")[1]] for key in config["sweep"]["over"]}
+        rows += [{"run": run, **values, "seed": seed} for seed in SWEEP_SEEDS]
+    return rows
+
+
+def sweep_model(wildcards):
+    return with_changes(config, SWEEP_RUNS[wildcards.run])["model"]
+
+
+def sweep_training(wildcards):
+    return without(with_changes(config, SWEEP_RUNS[wildcards.run])["training"], "warm_start")
+
+
+def sweep_seed(wildcards):
+    """The same for every run, so that runs of one seed see the frames in the same order."""
+    return seeds.integer(config["seed"], "sweep", int(wildcards.s))
 
 
 # --- targets ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
-"""Rule train: one committee member."""
+"""Rules train and sweep_train: one committee member."""
+
+from pathlib import Path
 
 from ouroboros.job import start
 
@@ -23,8 +25,8 @@ with start(snakemake) as job:
     write_json(output.summary, fit.summary)
     plots.curves(fit.history, fit.summary["best_epoch"], output.curves)
     save_model(output.model, fit.model, params.model, fit.energy_offsets)
-    where = snakemake.wildcards
+    where = "/".join(Path(output.model).parts[2:-1])
     job.say(
-        f"{where.arm} round {where.r} member {where.m}: validation force MAE "
+        f"{where}: validation force MAE "
         f"{fit.summary['validation']['force_mae_meV_per_A']:.1f} meV/Å after {fit.summary['seconds']:.0f} s"
     )

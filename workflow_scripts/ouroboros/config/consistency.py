@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from .chemistry import molecule_problems, oracle_problems
 from .sections import Experiment
 from .sources import source_problems, split_problems
+from .sweep_checks import sweep_problems
 
 
 def impossible(experiment: Experiment) -> list[str]:
     """One sentence for each impossible combination; empty when the config can be run."""
     checks = (
         _arms, source_problems, oracle_problems, molecule_problems, split_problems,
-        _strides, _training, _exploration, _simulation,
+        _strides, _training, _exploration, _simulation, sweep_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(experiment)]
 

@@ -1,6 +1,7 @@
 """A raw config becomes checked plain values, or one sentence that says what is wrong with it."""
 
 import difflib
+import re
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -8,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from .consistency import impossible
 from .sections import Experiment
+from .sweep import sweep_runs, with_changes
 
 
 class ConfigError(ValueError):
@@ -26,13 +28,32 @@ def load_experiment(raw: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown key, a wrong type, a value out of bounds or an impossible combination.
     """
+    experiment, problems = _checked(raw)
+    if problems or experiment is None:
+        raise ConfigError("\n".join(problems))
+    settings = experiment.model_dump(mode="json")
+    if problems := _problems_of_sweep(settings):
+        raise ConfigError("\n".join(problems))
+    return settings
+
+
+def _checked(raw: dict[str, Any]) -> tuple[Experiment | None, list[str]]:
+    """The experiment, None where a key or a value is wrong; and a sentence for each problem."""
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(item) for item in error.errors())) from None
-    if problems := impossible(experiment):
-        raise ConfigError("\n".join(problems))
-    return experiment.model_dump(mode="json")
+        return None, [_sentence(item) for item in error.errors()]
+    return experiment, impossible(experiment)
+
+
+def _problems_of_sweep(settings: dict[str, Any]) -> list[str]:
+    """What is wrong with the config of each run of the sweep, by the same checks as any other config."""
+    alone = {name: section for name, section in settings.items() if name != "sweep"}
+    first: dict[str, str] = {}  # the runs of a grid repeat a problem
+    for name, changes in sweep_runs(settings).items():
+        for problem in _checked(with_changes(alone, changes))[1]:
+            first.setdefault(problem, name)
+    return [f"Run {name} of the sweep (sweep.over): {problem}" for problem, name in first.items()]
 
 
 def _sentence(item: ErrorDetails) -> str:
@@ -52,7 +73,13 @@ def _sentence(item: ErrorDetails) -> str:
         allowed = "letters, digits, dots, _ and -" if name == "name" else "64 hexadecimal digits in small letters"
         return f"Config key '{name}' has the value {value!r}; allowed are {allowed}."
     reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is").replace("'", "")
-    return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}."
+    return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}{_hint_on_powers(value)}."
+
+
+def _hint_on_powers(value: Any) -> str:
+    """YAML 1.1 reads 1e-3 as text."""
+    power = isinstance(value, str) and re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value)
+    return f"; with a dot, {power[1]}.0{power[2]}, YAML reads it as a number" if power else ""
 
 
 def _section(path: list[str]) -> type[BaseModel]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from .data import Reference, Split
 from .labels import Labels, Oracle, OracleGate
 from .section import Section, Temperature, key
+from .sweep import Sweep
 
 
 class Committee(Section):
@@ -154,3 +155,4 @@ class Experiment(Section):
     labels: Labels = Field(default_factory=Labels)
     rounds: Rounds = Field(default_factory=Rounds)
     decision: Decision = Field(default_factory=Decision)
+    sweep: Sweep = Field(default_factory=Sweep)

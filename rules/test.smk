@@ -11,12 +11,26 @@ rule test:
         metrics=f"{ROUND}/test/metrics.json",
         calibration=f"{ROUND}/test/calibration.json",
         predictions=f"{ROUND}/test/predictions.npz",
+        table=report(
+            f"{ROUND}/test/errors.csv",
+            category="2. Accuracy",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "table of errors"},
+            caption="../docs/captions/error_table.rst",
+        ),
         parity=report(
             f"{ROUND}/test/parity.svg",
             category="2. Accuracy",
             subcategory="{arm}",
             labels={"round": "{r}", "figure": "parity"},
             caption="../docs/captions/parity.rst",
+        ),
+        histograms=report(
+            f"{ROUND}/test/errors.svg",
+            category="2. Accuracy",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "histograms of errors"},
+            caption="../docs/captions/errors.rst",
         ),
         uncertainty=report(
             f"{ROUND}/test/uncertainty.svg",
@@ -37,5 +51,6 @@ rule test:
         mem_mb=2000,
     params:
         device=config["device"],
+        by=["temperature_K", "source"],
     script:
         "../workflow_scripts/test.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros import plots
+    from ouroboros import accuracy_figures
     from ouroboros.records import read_json
     from ouroboros.rounds import model_card, round_table
 
@@ -13,7 +13,7 @@ with start(snakemake) as job:
     decisions, metrics = [read_json(path) for path in files.decisions], [read_json(path) for path in files.metrics]
     table = round_table(decisions, [read_json(path) for path in files.labels])
     table.to_csv(output.table, index=False)
-    plots.by_temperature(metrics, output.temperatures)
+    accuracy_figures.by_temperature(metrics, output.temperatures)
     card = model_card(
         params.name,
         params.model,

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from ouroboros.accuracy import CHEMICAL_ACCURACY_MEV, errors, measure
+from ouroboros.accuracy import errors, measure
 from ouroboros.committee import Prediction
+from ouroboros.error_table import error_table
 from ouroboros.frames import Frames
+from ouroboros.units import CHEMICAL_ACCURACY_MEV
 
 
 @pytest.fixture
@@ -35,17 +37,97 @@ def prediction():
     return Prediction(energy, forces, np.array([2, 1]))
 
 
+def relabelled(frames, **changed):
+    return Frames(**{**frames.__dict__, **changed})
+
+
+def molecules(energy, forces=None, numbers=(1, 8), columns=None):
+    """Frames of the same atoms with these labels."""
+    n, size = len(energy), len(numbers)
+    return Frames(
+        numbers=np.tile(numbers, n),
+        positions=np.zeros((n * size, 3)),
+        n_atoms=np.full(n, size),
+        energy=np.asarray(energy, dtype=float),
+        forces=np.zeros((n * size, 3)) if forces is None else forces,
+        cell=np.zeros((n, 3, 3)),
+        pbc=np.zeros((n, 3), bool),
+        columns=columns or {},
+    )
+
+
 def test_errors_by_hand(prediction, labelled):
     expected = {
         "energy_mae_meV": 3.0,
         "energy_rmse_meV": np.sqrt(10.0),
+        "energy_max_meV": 4.0,
+        "energy_bias_meV": -1.0,
         "energy_mae_meV_per_atom": 2.5,
+        "energy_rmse_meV_per_atom": np.sqrt(8.5),
+        "energy_max_meV_per_atom": 4.0,
+        "energy_r2": None,
         "force_mae_meV_per_A": 6 / 9,
         "force_rmse_meV_per_A": np.sqrt(26 / 9),
         "force_max_meV_per_A": 5.0,
+        "force_r2": None,
+        "force_vector_mae_meV_per_A": 2.0,
+        "force_vector_rmse_meV_per_A": np.sqrt(26 / 3),
+        "force_vector_max_meV_per_A": 5.0,
+        "force_cosine": None,
     }
     assert errors(prediction.energy, prediction.forces, labelled) == pytest.approx(expected)
     assert measure(prediction, labelled)["committee"] == pytest.approx(expected)
+
+
+def test_the_error_of_a_force_vector_is_its_length():
+    frames = molecules([0.0], forces=np.array([[1.0, 0, 0], [0, 2.0, 0]]))
+    found = errors(frames.energy, np.array([[1.003, 0.004, 0], [0, 2.0, 0]]), frames)
+    assert found["force_vector_max_meV_per_A"] == pytest.approx(5.0)
+    assert found["force_vector_mae_meV_per_A"] == pytest.approx(2.5)
+    assert found["force_max_meV_per_A"] == pytest.approx(4.0)
+    assert found["force_mae_meV_per_A"] == pytest.approx(7 / 6)
+
+
+def test_the_cosine_tells_direction_and_not_length():
+    frames = molecules([0.0], forces=np.array([[1.0, 0, 0], [0, 2.0, 0]]))
+    assert errors(frames.energy, 3 * frames.forces, frames)["force_cosine"] == pytest.approx(1.0)
+    turned = np.array([[-1.0, 0, 0], [2.0, 2.0, 0]])
+    assert errors(frames.energy, turned, frames)["force_cosine"] == pytest.approx((-1 + np.sqrt(0.5)) / 2)
+
+
+def test_r_squared_is_that_of_torchmetrics_for_one_composition():
+    import torch
+    from torchmetrics.functional import r2_score
+
+    generator = np.random.default_rng(0)
+    frames = molecules(-100 + generator.normal(size=50), forces=generator.normal(size=(100, 3)))
+    energy, forces = frames.energy + 0.1 * generator.normal(size=50), frames.forces + 0.2
+    found = errors(energy, forces, frames)
+    for name, pair in {
+        "energy_r2": (energy, frames.energy),
+        "force_r2": (forces.ravel(), frames.forces.ravel()),
+    }.items():
+        assert found[name] == pytest.approx(r2_score(*(torch.from_numpy(values) for values in pair)).item())
+
+
+def test_r_squared_of_energies_gives_no_credit_for_the_composition():
+    """A model that knows the energies of the elements and nothing else has R² 0, not 0.9999."""
+    generator = np.random.default_rng(0)
+    small, large = (molecules(generator.normal(size=40), numbers=z) for z in ((1, 8), (1, 8, 8, 6)))
+    frames = Frames.concatenate([small, large])
+    frames = relabelled(frames, energy=frames.energy + np.where(frames.n_atoms == 2, -2000.0, -4000.0))
+    of_composition = np.where(frames.n_atoms == 2, frames.energy[:40].mean(), frames.energy[40:].mean())
+    found = errors(of_composition, frames.forces, frames)
+    assert found["energy_r2"] == pytest.approx(0.0, abs=1e-6)
+    assert 1 - ((of_composition - frames.energy) ** 2).sum() / frames.energy.var() / 80 > 0.9999
+
+
+@pytest.mark.parametrize("energy", [[-97080.0], [-97080.0] * 20], ids=["one frame", "labels all equal"])
+def test_r_squared_is_none_where_labels_do_not_vary(energy):
+    frames = molecules(energy)
+    found = errors(frames.energy + 0.01, frames.forces, frames)
+    assert found["energy_r2"] is None and found["force_r2"] is None
+    assert found["energy_mae_meV"] == pytest.approx(10.0)
 
 
 def test_each_member_has_its_own_errors(prediction, labelled):
@@ -54,17 +136,74 @@ def test_each_member_has_its_own_errors(prediction, labelled):
     assert (one["force_max_meV_per_A"], other["force_max_meV_per_A"]) == pytest.approx((10.0, 2.0))
 
 
+def test_a_committee_of_one_is_its_member(prediction, labelled):
+    alone = Prediction(prediction.member_energy[:1], prediction.member_forces[:1], prediction.n_atoms)
+    metrics = measure(alone, labelled)
+    assert metrics["members"] == [metrics["committee"]]
+    assert metrics["committee"]["energy_mae_meV"] == pytest.approx(3.5)
+
+
 def test_errors_by_temperature_are_those_of_its_frames_alone(prediction, labelled):
     parts = measure(prediction, labelled)["by_temperature_K"]
-    assert set(parts) == {"300", "600"}
+    assert list(parts) == ["300", "600"]
+    assert [(part["frames"], part["atoms"]) for part in parts.values()] == [(1, 2), (1, 1)]
     assert parts["300"]["energy_mae_meV"] == pytest.approx(2.0)
     assert parts["300"]["force_mae_meV_per_A"] == pytest.approx(1 / 6)
     assert parts["600"]["energy_mae_meV"] == pytest.approx(4.0)
     assert parts["600"]["force_mae_meV_per_A"] == pytest.approx(5 / 3)
 
 
+def test_errors_by_element_are_those_of_its_atoms_alone(prediction, labelled):
+    parts = measure(prediction, labelled)["by_element"]
+    assert list(parts) == ["H", "He"]
+    assert [(part["frames"], part["atoms"]) for part in parts.values()] == [(1, 2), (1, 1)]
+    assert parts["H"]["force_mae_meV_per_A"] == pytest.approx(1 / 6)
+    assert parts["He"]["force_vector_mae_meV_per_A"] == pytest.approx(5.0)
+    assert not any(name.startswith("energy") for name in parts["H"])  # an energy belongs to a frame
+
+
+def test_errors_by_other_columns(prediction, labelled):
+    frames = labelled.with_columns(source=np.array(["b.xyz", "a.xyz"]), element=np.array(["x", "y"]))
+    metrics = measure(prediction, frames, by=("temperature_K", "source", "element", "no_such_column"))
+    assert list(metrics["by_source"]) == ["a.xyz", "b.xyz"]
+    assert metrics["by_source"]["a.xyz"]["energy_mae_meV"] == pytest.approx(4.0)
+    assert list(metrics["by_element"]) == ["H", "He"]  # not overwritten by a column of that name
+    assert list(metrics["by_column_element"]) == ["x", "y"]
+    assert "by_no_such_column" not in metrics
+
+
 def test_frames_without_the_column_are_measured_without_groups(prediction, labelled):
-    assert measure(prediction, Frames(**{**labelled.__dict__, "columns": {}}))["by_temperature_K"] == {}
+    assert measure(prediction, relabelled(labelled, columns={}))["by_temperature_K"] == {}
+
+
+def test_groups_add_up_to_the_whole():
+    """Frame-weighted means of the groups are the mean of all, whichever way the frames are divided."""
+    generator = np.random.default_rng(1)
+    frames = molecules(generator.normal(size=100), columns={"time_fs": np.arange(100.0)})
+    member_forces = generator.normal(size=(2, 200, 3))
+    metrics = measure(Prediction(generator.normal(size=(2, 100)), member_forces, frames.n_atoms), frames, ["time_fs"])
+    for groups, weight, name in (
+        (metrics["by_time_fs"], "frames", "energy_mae_meV"),
+        (metrics["by_time_fs"], "atoms", "force_vector_mae_meV_per_A"),
+        (metrics["by_element"], "atoms", "force_mae_meV_per_A"),
+    ):
+        assert len(groups) > 1
+        total = sum(group[weight] * group[name] for group in groups.values()) / sum(g[weight] for g in groups.values())
+        assert total == pytest.approx(metrics["committee"][name])
+
+
+def test_the_worst_frame_and_atom_are_found(prediction, labelled):
+    found = measure(prediction, labelled, indices=np.array([70, 41]))["worst"]
+    assert found["energy"] == pytest.approx({"error_meV": -4.0, "frame": 41, "test_frame": 1})
+    place = {"frame": 41, "test_frame": 1, "atom": 0, "element": "He"}
+    assert found["force"].pop("error_meV_per_A") == pytest.approx(-5.0)
+    assert found["force"] == {**place, "component": "x"}
+    assert found["force_vector"].pop("error_meV_per_A") == pytest.approx(5.0)
+    assert found["force_vector"] == place
+    forces = prediction.member_forces.copy()
+    forces[:, 1, 2] = 0.1
+    found = measure(Prediction(prediction.member_energy, forces, prediction.n_atoms), labelled)["worst"]
+    assert (found["force"]["test_frame"], found["force"]["atom"], found["force"]["component"]) == (0, 1, "z")
 
 
 def test_chemical_accuracy_is_one_kcal_per_mol():
@@ -73,16 +212,40 @@ def test_chemical_accuracy_is_one_kcal_per_mol():
     assert pytest.approx(1000 * units.kcal / units.mol, rel=1e-6) == CHEMICAL_ACCURACY_MEV
 
 
-@pytest.mark.parametrize(("error_meV", "within"), [(43.0, True), (44.0, False)])
-def test_chemical_accuracy_is_reported(labelled, error_meV, within):
+def test_errors_in_kcal_per_mol(prediction, labelled):
+    metrics = measure(prediction, labelled)
+    found = metrics["kcal_per_mol"]["committee"]
+    assert found["energy_mae_kcal_per_mol"] == pytest.approx(3.0 / 43.3641, rel=1e-5)
+    assert found["energy_mae_kcal_per_mol_per_atom"] == pytest.approx(2.5 / 43.3641, rel=1e-5)
+    assert found["force_max_kcal_per_mol_per_A"] == pytest.approx(5.0 / 43.3641, rel=1e-5)
+    assert len(metrics["kcal_per_mol"]["members"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("error_meV", "within", "words"),
+    [
+        (43.0, True, "energy MAE 43.0 meV (0.99 kcal/mol): within chemical accuracy (1 kcal/mol)"),
+        (44.0, False, "energy MAE 44.0 meV (1.01 kcal/mol): not within chemical accuracy (1 kcal/mol)"),
+    ],
+)
+def test_chemical_accuracy_is_reported(labelled, error_meV, within, words):
     energy = np.tile(labelled.energy + error_meV / 1000, (2, 1))
     accuracy = measure(Prediction(energy, np.zeros((2, 3, 3)), labelled.n_atoms), labelled)
     assert accuracy["within_chemical_accuracy"] == {"energy": within, "forces": True}
+    assert accuracy["verdict"] == {
+        "energy": words,
+        "forces": "force MAE 0.0 meV/Å (0.00 kcal/mol/Å): within chemical accuracy (1 kcal/mol/Å)",
+    }
 
 
-def test_a_perfect_committee_has_no_error(labelled):
-    perfect = Prediction(np.tile(labelled.energy, (3, 1)), np.zeros((3, 3, 3)), labelled.n_atoms)
-    assert set(measure(perfect, labelled)["committee"].values()) == {0.0}
+def test_a_perfect_committee_has_no_error():
+    generator = np.random.default_rng(2)
+    frames = molecules(generator.normal(size=10), forces=generator.normal(size=(20, 3)))
+    perfect = Prediction(np.tile(frames.energy, (2, 1)), np.tile(frames.forces, (2, 1, 1)), frames.n_atoms)
+    found = measure(perfect, frames)["committee"]
+    assert found.pop("force_cosine") == pytest.approx(1.0)
+    assert {found.pop("energy_r2"), found.pop("force_r2")} == {1.0}
+    assert set(found.values()) == {0.0}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -99,9 +262,34 @@ def test_a_test_frame_without_a_label_is_refused(prediction, labelled, where):
     values = getattr(labelled, where).copy()
     values[0] = np.nan
     with pytest.raises(ValueError, match="test frame has no label"):
-        measure(prediction, Frames(**{**labelled.__dict__, where: values}))
+        measure(prediction, relabelled(labelled, **{where: values}))
 
 
 def test_the_result_is_plain_json(prediction, labelled):
-    accuracy = measure(prediction, labelled)
+    accuracy = measure(prediction, labelled, ["temperature_K"])
     assert json.loads(json.dumps(accuracy, allow_nan=False)) == accuracy
+
+
+def test_the_table_has_a_row_for_all_that_was_measured(prediction, labelled, tmp_path):
+    import pandas as pd
+
+    metrics = measure(prediction, labelled)
+    error_table(metrics).to_csv(tmp_path / "errors.csv", index=False)
+    table = pd.read_csv(tmp_path / "errors.csv", dtype={"which": str})
+    assert list(zip(table["what"], table["which"], strict=True)) == [
+        ("committee", "mean"),
+        ("member", "0"),
+        ("member", "1"),
+        ("element", "H"),
+        ("element", "He"),
+        ("temperature_K", "300"),
+        ("temperature_K", "600"),
+    ]
+    rows = table.set_index(["what", "which"])
+    assert rows.loc[("committee", "mean"), "energy_mae_meV"] == pytest.approx(3.0)
+    assert rows.loc[("member", "1"), "energy_mae_meV"] == pytest.approx(2.5)
+    assert rows.loc[("temperature_K", "600"), "force_mae_kcal_per_mol_per_A"] == pytest.approx(
+        5 / 3 / 43.3641, rel=1e-5
+    )
+    assert rows.loc[("element", "He"), "atoms"] == 1
+    assert np.isnan(rows.loc[("element", "He"), "energy_mae_meV"])

@@ -1,12 +1,8 @@
-"""Figures of training, testing, exploration and the whole run."""
+"""Figures of training, exploration and the whole run."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from .figure import COLOURS, figure, plain_log, sentence
 from .units import CHEMICAL_ACCURACY_MEV
@@ -28,48 +24,6 @@ def curves(history: pd.DataFrame, best_epoch: int, path: str | Path) -> None:
         for axes in (left, right):
             axes.axvline(best_epoch, color=GREY, linestyle=":", label="weights kept")
         left.legend()
-
-
-def parity(predicted: Any, frames: Any, errors: dict[str, float], path: str | Path) -> None:
-    """Committee mean against label, for energies (relative to the mean label) and force components."""
-    shift = frames.energy.mean()
-    with figure(path, columns=2, width=4.0, height=3.8) as (left, right):
-        _against(left, frames.energy - shift, predicted.energy - shift, "energy (eV)")
-        _note(left, f"MAE {errors['energy_mae_meV']:.1f} meV\nRMSE {errors['energy_rmse_meV']:.1f} meV")
-        _against(right, frames.forces.ravel(), predicted.forces.ravel(), "force component (eV/Å)")
-        _note(right, f"MAE {errors['force_mae_meV_per_A']:.1f} meV/Å\nRMSE {errors['force_rmse_meV_per_A']:.1f} meV/Å")
-
-
-def _against(axes: Axes, label: np.ndarray, predicted: np.ndarray, name: str) -> None:
-    low, high = min(label.min(), predicted.min()), max(label.max(), predicted.max())
-    ends = low - 0.04 * (high - low), high + 0.04 * (high - low)
-    axes.plot(ends, ends, color=GREY, linewidth=0.8)
-    axes.plot(label, predicted, ".", markersize=2.5, alpha=0.5, rasterized=True)
-    axes.set(xlabel=f"oracle {name}", ylabel=f"committee {name}", xlim=ends, ylim=ends, box_aspect=1)
-
-
-def _note(axes: Axes, text: str) -> None:
-    axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=9)
-
-
-def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], path: str | Path) -> None:
-    """Force error of each test atom against its calibrated uncertainty, with the rms error of groups of atoms."""
-    if not sigma.any():
-        sentence(path, "A committee of one member has no spread to tell its uncertainty by.")
-        return
-    with figure(path, width=4.6, height=4.0) as axes:
-        axes.loglog(sigma, error, ".", markersize=2.5, alpha=0.35, color=GREY, rasterized=True, label="atoms")
-        bins = np.array_split(np.argsort(sigma), 12)
-        centre = [sigma[b].mean() for b in bins if len(b)]
-        rms = [np.sqrt((error[b] ** 2).mean()) for b in bins if len(b)]
-        axes.loglog(centre, rms, "o-", color="C1", label="rms error in twelfths")
-        ends = [min(centre) / 2, max(centre) * 2]
-        axes.loglog(ends, ends, color="black", linewidth=0.8, linestyle="--", label="perfect calibration")
-        axes.set(xlabel="calibrated force uncertainty (eV/Å)", ylabel="force error (eV/Å)")
-        axes.set_ylim(bottom=max(error.min(), np.median(error) / 100))
-        plain_log(axes.xaxis)
-        axes.legend(loc="upper left")
-        axes.set_title(f"rank correlation {figures['spearman']:.2f}, {figures['coverage_1_sigma']:.0%} within one σ")
 
 
 def exploration(fates: pd.DataFrame, low: float, timestep_fs: float | None, path: str | Path) -> None:
@@ -117,17 +71,3 @@ def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:
         energy.set(xlabel="labels", ylabel="energy MAE on the test set (meV)", ylim=(0, None))
         forces.legend()
         energy.legend()
-
-
-def by_temperature(rounds: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Test force error of each round for each temperature of the test set."""
-    if not rounds[-1]["by_temperature_K"]:
-        sentence(path, "The test frames carry no temperature: name its key in reference.files.columns.")
-        return
-    with figure(path) as axes:
-        for number, metrics in enumerate(rounds):
-            groups = metrics["by_temperature_K"]
-            values = [groups[t]["force_mae_meV_per_A"] for t in groups]
-            axes.plot([float(t) for t in groups], values, "o-", label=f"round {number}")
-        axes.set(xlabel="temperature of the test frames (K)", ylabel="force MAE (meV/Å)", ylim=(0, None))
-        axes.legend()

@@ -88,6 +88,14 @@ def split_settings():
     return {name: split[name] for name in ("strategy", "train", "validation", "test", *own[split["strategy"]])}
 
 
+def error_columns():
+    """Columns by whose values errors are told; a column that only counts frames or times groups nothing."""
+    named = config["reference"]["files"]["columns"] if SOURCE == "files" else []
+    split_by = split_settings().get("column")
+    columns = dict.fromkeys(["temperature_K", "source", *named, *([split_by] if split_by else [])])
+    return [name for name in columns if name not in ("trajectory", "time_fs", "raw_index") or name == split_by]
+
+
 def files_to_import():
     """What `import_reference` reads: a published set, or the user's own files."""
     if SOURCE == "download":

@@ -51,6 +51,6 @@ rule test:
         mem_mb=2000,
     params:
         device=config["device"],
-        by=["temperature_K", "source"],
+        by=error_columns(),
     script:
         "../workflow_scripts/test.py"

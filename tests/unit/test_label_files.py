@@ -41,6 +41,16 @@ def test_extended_xyz_loses_nothing(tmp_path):
     assert rounded.info["candidate"] == 312
 
 
+def test_stress_is_read_back_bit_for_bit(tmp_path):
+    crystal = bulk("Si", cubic=True)
+    stress = np.random.default_rng(2).normal(size=6) * 10.0 ** np.arange(-9, 3, 2)
+    crystal.calc = SinglePointCalculator(crystal, energy=-1.0, forces=np.zeros((8, 3)), stress=stress)
+    label_files.write_labels(tmp_path / "labels.extxyz", [crystal])
+    (again,) = label_files.read_labels(tmp_path / "labels.extxyz")
+    np.testing.assert_array_equal(again.get_stress(), stress)
+    assert again.info == {} and (again.get_forces() == 0).all()
+
+
 def test_empty_batches(tmp_path):
     path = tmp_path / "batch_0.extxyz"
     label_files.write_labels(path, [])

@@ -86,6 +86,25 @@ def test_periodic_structures_and_missing_values(tmp_path, label):
     assert np.isnan(stored.energy) and np.isnan(stored.forces).all() and stored.forces.shape == (2, 3)
 
 
+def test_stress_comes_back_bit_for_bit(tmp_path, water, label):
+    crystal, store = bulk("Si"), LabelStore(tmp_path)
+    key = label_key(crystal, SETTINGS)
+    stress = np.random.default_rng(3).normal(size=(3, 3))
+    store.put(key, crystal, Label(-1.0, np.zeros((2, 3)), True, "PBE", 1.0, stress=stress), SETTINGS)
+    np.testing.assert_array_equal(store.get(key).stress, stress)
+
+
+def test_labels_without_stress_are_written_as_they_were_before_there_was_any(tmp_path, water, label):
+    """So that those which a store has from then are found and sound."""
+    store, key = LabelStore(tmp_path), label_key(water, SETTINGS)
+    store.put(key, water, label, SETTINGS)
+    assert list(json.loads(store.path(key).read_text())) == [
+        "format", "key", "created_utc", "level_of_theory", "oracle", "seconds", "converged", "message", "energy_eV",
+        "symbols", "positions_A", "cell_A", "pbc", "forces_eV_per_A", "checksum",
+    ]  # fmt: skip
+    assert store.get(key).stress is None
+
+
 def test_which_failures_are_kept(tmp_path, water, label):
     store, key = LabelStore(tmp_path), label_key(water, SETTINGS)
     unconverged = Label.failed(3, "PBE", 1.0, "SCF not converged", reusable=True)

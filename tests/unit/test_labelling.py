@@ -64,6 +64,19 @@ def test_labels_and_where_they_came_from(tmp_path):
     assert not list(tmp_path.rglob("*.claim")) and not list(tmp_path.glob("scratch/*"))
 
 
+def test_stress_comes_along_from_the_oracle_through_store_and_file_to_the_frames(tmp_path):
+    crystal, water = copper(0.1), molecule("H2O")
+    settings = {"kind": "ase", "calculator": "ase.calculators.emt.EMT", "level_of_theory": "EMT"}
+    expected = make_oracle(settings).label(crystal).stress
+    for from_store in (False, True):
+        good, failures = label([crystal, water], tmp_path, **settings)
+        assert failures == [] and good[0].info["from_store"] is from_store
+        write_labels(tmp_path / "labels.extxyz", good)
+        frames = Frames.from_atoms(read_labels(tmp_path / "labels.extxyz"))
+        assert frames.has_stress.tolist() == [True, False]
+        np.testing.assert_array_equal(frames.stress[0], expected)
+
+
 def test_a_second_run_computes_nothing(tmp_path):
     label(candidates(), tmp_path)
     before = stored(tmp_path)

@@ -32,10 +32,10 @@ class Doubtful(EMT):
 
     made = 0
 
-    def __init__(self, answer=True, energy_shift=0.0, free_energy_shift=0.0, error=None, **kwargs):
+    def __init__(self, answer=True, energy_shift=0.0, free_energy_shift=0.0, error=None, stress="", **kwargs):
         super().__init__(**kwargs)
         type(self).made += 1
-        self.converged, self._error = answer, error
+        self.converged, self._error, self._stress = answer, error, stress
         self._shifts = {"energy": float(energy_shift), "free_energy": float(free_energy_shift)}
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
@@ -43,6 +43,10 @@ class Doubtful(EMT):
             raise {"scf": SCFError(), "key": KeyError("H"), "assert": AssertionError()}[self._error]
         super().calculate(atoms, properties, system_changes)
         self.results["scf_ok"] = self.converged
+        if self._stress:
+            self.results["stress"] = None if self._stress == "none" else self.results["stress"] * float("nan")
+        if self._stress == "missing":
+            del self.results["stress"]
         for name, shift in self._shifts.items():
             self.results[name] += shift
 
@@ -147,6 +151,17 @@ def test_emt_on_a_periodic_cell():
         image.positions[3, 1] += sign * 1e-4
     energies = [oracle.label(image).energy for image in moved]
     assert label.forces[3, 1] == pytest.approx(-(energies[0] - energies[1]) / 2e-4, abs=1e-6)
+    np.testing.assert_array_equal(label.stress, atoms.get_stress(voigt=False))
+
+
+def test_a_stress_that_is_none_costs_no_label(own):
+    isolated = copper()
+    isolated.pbc = False
+    assert make_oracle(EMT_SETTINGS).label(isolated).stress is None
+    for stress in ("nan", "none", "missing"):
+        label = make_oracle(doubtful(stress=stress)).label(copper())
+        assert label.converged and label.stress is None and np.isfinite(label.forces).all(), stress
+    assert make_oracle(doubtful()).label(copper()).stress.shape == (3, 3)
 
 
 def test_the_settings_tell_versions_and_nothing_else():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from ouroboros.frames import Frames
 from ouroboros.label_store import label_key
@@ -43,6 +44,15 @@ def test_gives_back_each_label_bit_for_bit(oracle, images):
         assert label.converged and label.seconds == 0 and label.level_of_theory == "PBE/def2-SVP"
         assert label.energy == atoms.get_potential_energy()
         np.testing.assert_array_equal(label.forces, atoms.get_forces())
+
+
+def test_gives_back_the_stress_where_the_reference_has_one(tmp_path, images):
+    stress = np.arange(6) / 7
+    images[3].calc.results["stress"] = stress
+    write_database(tmp_path / "stress.db", Frames.from_atoms(images), {})
+    oracle = make_oracle(settings(tmp_path / "stress.db"))
+    assert oracle.label(images[0]).stress is None
+    np.testing.assert_array_equal(full_3x3_to_voigt_6_stress(oracle.label(images[3]).stress), stress)
 
 
 def test_labels_cannot_be_spoilt_by_who_got_them(oracle, images):

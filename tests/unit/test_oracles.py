@@ -45,6 +45,28 @@ def test_forces_are_the_derivative_of_the_energy():
     np.testing.assert_allclose(label.forces, numeric, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["GFN1-xTB", "GFN2-xTB"])
+@pytest.mark.parametrize("crystal", ["ice", "silicon"])
+def test_stress_is_the_derivative_of_the_energy_by_strain(method, crystal):
+    oracle, step = make_oracle({**XTB, "method": method, "accuracy": 0.01}), 1e-3
+    atoms = rattled("H2O") if crystal == "ice" else bulk("Si")
+    if crystal == "ice":
+        atoms.set_cell([[3.5, 0.1, 0.0], [0.0, 3.6, 0.2], [0.1, 0.0, 3.7]])
+        atoms.pbc = True
+    atoms.set_cell(atoms.cell.array @ [[1.02, 0.01, 0], [0, 0.99, 0.02], [0, 0, 1]], scale_atoms=True)
+    label = oracle.label(atoms)
+    for i, j in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+        energies = []
+        for sign in (1, -1):
+            strained, strain = atoms.copy(), np.eye(3)
+            strain[i, j] += sign * step
+            strained.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+            energies.append(oracle.label(strained).energy)
+        slope = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
+        assert label.stress[i, j] == pytest.approx(slope, abs=2e-4)  # of 0.05 to 0.5
+    assert oracle.label(rattled("H2O")).stress is None
+
+
 def test_agrees_with_tblite_itself():
     atoms = rattled("CH4")
     label = make_oracle(XTB).label(atoms)

@@ -124,7 +124,7 @@ class Frames:
             cell=np.array([a.cell.array for a in images]).reshape(-1, 3, 3),
             pbc=np.array([a.pbc for a in images], dtype=bool).reshape(-1, 3),
             columns={key: values for key, values in columns.items() if values.ndim == 1},
-            stress=np.array([_stress(a) for a in images], dtype=float).reshape(-1, 3, 3),
+            stress=np.array([stress_of(a) for a in images], dtype=float).reshape(-1, 3, 3),
         )
 
     def to_atoms(self) -> list[Atoms]:
@@ -203,14 +203,14 @@ def ragged_index(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts)
 
 
-def _stress(atoms: Atoms) -> np.ndarray:
-    """(3, 3) eV/Å³ of the calculator, which gives six numbers (Voigt) or all nine; NaN where there is none."""
-    stress = np.asarray(_label(atoms, "stress", np.full(6, np.nan)), dtype=float)
+def stress_of(atoms: Atoms) -> np.ndarray:
+    """(3, 3) eV/Å³ that the calculator has found, in six numbers (Voigt) or nine; NaN without it or a volume."""
+    stress = _label(atoms, "stress", None)
+    stress = np.full(6, np.nan) if stress is None else np.asarray(stress, dtype=float)
     if not atoms.pbc.any() or atoms.cell.rank < 3:
         return np.full((3, 3), np.nan)
     return voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress.reshape(3, 3)
 
 
 def _label(atoms: Atoms, name: str, missing):
-    results = atoms.calc.results if atoms.calc is not None else {}
-    return results.get(name, missing)
+    return getattr(atoms.calc, "results", {}).get(name, missing)

@@ -10,7 +10,9 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str, key_val_str_to_dict
+from ase.stress import voigt_6_to_full_3x3_stress
 
+LABELS = ("energy", "forces", "stress")
 FAILURE_COLUMNS = ("candidate", "label_key", "reason", "message", "seconds")
 
 
@@ -55,14 +57,22 @@ def _extxyz(atoms: Atoms) -> str:
     columns, kinds = [atoms.positions], "species:S:1:pos:R:3"
     if "forces" in results:
         columns, kinds = [*columns, results["forces"]], f"{kinds}:forces:R:3"
-    info = {key: _safe(key, value) for key, value in atoms.info.items() if key not in ("energy", "forces")}
+    info = {key: _safe(key, value) for key, value in atoms.info.items() if key not in LABELS}
     if "energy" in results:
         info["energy"] = float(results["energy"])
     info["pbc"] = atoms.pbc
     lattice = f'Lattice="{" ".join(map(repr, atoms.cell.array.ravel().tolist()))}" ' if atoms.cell.any() else ""
     rows = np.hstack(columns).tolist()
     lines = [f"{symbol} {' '.join(map(repr, row))}" for symbol, row in zip(atoms.symbols, rows, strict=True)]
-    return "\n".join([str(len(atoms)), f"{lattice}Properties={kinds} {key_val_dict_to_str(info)}", *lines, ""])
+    stress = f'stress="{_nine(results["stress"])}" ' if "stress" in results else ""
+    header = f"{lattice}Properties={kinds} {stress}{key_val_dict_to_str(info)}"
+    return "\n".join([str(len(atoms)), header, *lines, ""])
+
+
+def _nine(stress: np.ndarray) -> str:
+    """A stress of six numbers (Voigt) as nine, which is what ASE and other tools expect in extended XYZ."""
+    full = voigt_6_to_full_3x3_stress(stress) if np.shape(stress) == (6,) else np.asarray(stress, dtype=float)
+    return " ".join(map(repr, full.ravel().tolist()))
 
 
 def _safe(key: str, value: Any) -> Any:

@@ -117,6 +117,7 @@ class LabelStore:
 def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> dict[str, Any]:
     # JSON has no NaN: a missing energy is null
     has_energy, has_forces = np.isfinite(label.energy), np.isfinite(label.forces).all()
+    stress = {} if label.stress is None else {"stress_eV_per_A3": np.asarray(label.stress, dtype=float).tolist()}
     return {
         "format": FORMAT,
         "key": key,
@@ -132,6 +133,7 @@ def _record(key: str, atoms: Atoms, label: Label, settings: dict[str, Any]) -> d
         "cell_A": atoms.cell.array.tolist(),
         "pbc": atoms.pbc.tolist(),
         "forces_eV_per_A": np.asarray(label.forces, dtype=float).tolist() if has_forces else None,
+        **stress,
     }
 
 
@@ -161,7 +163,7 @@ def _parse(content: bytes, key: str) -> Label:
         raise ValueError("its checksum does not match its content")
     if record["key"] != key:
         raise ValueError("it holds the label of another structure")
-    energy, forces = record["energy_eV"], record["forces_eV_per_A"]
+    energy, forces, stress = record["energy_eV"], record["forces_eV_per_A"], record.get("stress_eV_per_A3")
     return Label(
         energy=np.nan if energy is None else energy,
         forces=np.full((len(record["symbols"]), 3), np.nan) if forces is None else np.array(forces).reshape(-1, 3),
@@ -169,4 +171,5 @@ def _parse(content: bytes, key: str) -> Label:
         level_of_theory=record["level_of_theory"],
         seconds=record["seconds"],
         message=record["message"],
+        stress=None if stress is None else np.array(stress),
     )

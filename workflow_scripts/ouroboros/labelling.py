@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from .contacts import CLOSEST, check_geometry
 from .energy_baseline import EnergyRange
@@ -71,8 +72,9 @@ def label_batch(
         report: gets a line of progress now and then.
 
     Returns:
-        good: copies of the candidates, in order, with a SinglePointCalculator (energy in eV, forces in eV/Å) and, in
-            `info`, `candidate`, `label_key`, `level_of_theory`, `label_seconds`, `from_store`.
+        good: copies of the candidates, in order, with a SinglePointCalculator (energy in eV, forces in eV/Å, stress in
+            eV/Å³ where the oracle gave one) and, in `info`, `candidate`, `label_key`, `level_of_theory`,
+            `label_seconds`, `from_store`.
         failures: a row for each other candidate: `candidate`, `label_key`, `reason` (too_close, not_converged,
             oracle_error, crashed, time_limit, not_finite, force_cap, energy_outlier), `message`, `seconds`.
     """
@@ -142,6 +144,8 @@ def _labelled(atoms: Atoms, candidate: Any, key: str, outcome: Outcome) -> Atoms
     label = outcome.label
     labelled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=dict(atoms.info))
     labelled.calc = SinglePointCalculator(labelled, energy=label.energy, forces=label.forces)
+    if label.stress is not None:
+        labelled.calc.results["stress"] = full_3x3_to_voigt_6_stress(label.stress)
     labelled.info.update(
         candidate=candidate,
         label_key=key,

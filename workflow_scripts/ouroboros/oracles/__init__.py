@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, CalculatorError, SCFError
 
+from ..frames import stress_of
 from .structure import electron_problem, spin_state, structure_problem, structure_settings
 
 __all__ = [
@@ -60,6 +61,7 @@ class Label:
         reusable: False where the code broke instead of giving an answer (crash, out of memory, refused input): the
             same call may work tomorrow, so the store never keeps such a label. An SCF that used up its iterations
             *is* an answer, the same each time, and stays True.
+        stress: (3, 3) eV/Å³ in ASE's sign; None where the structure is not periodic or the code gives none.
     """
 
     energy: float
@@ -69,6 +71,7 @@ class Label:
     seconds: float
     message: str = ""
     reusable: bool = True
+    stress: np.ndarray | None = None
 
     @classmethod
     def failed(cls, n_atoms: int, level_of_theory: str, seconds: float, message: str, reusable: bool) -> "Label":
@@ -203,7 +206,8 @@ def label_with_calculator(
     """Run an ASE calculator once and turn whatever it raises into a label that says so.
 
     The energy is the one whose derivative the forces are: `free_energy` where the calculator gives it. With smeared
-    occupations `energy` is extrapolated to zero kelvin and does not fit the forces.
+    occupations `energy` is extrapolated to zero kelvin and does not fit the forces. The stress of a periodic structure
+    is taken where the calculator gave it along with the forces; no further calculation is made for it.
 
     Args:
         atoms: the structure; left untouched.
@@ -214,11 +218,12 @@ def label_with_calculator(
         convergence: reads, from the calculator that has run, whether its answer is converged, and a message.
     """
     atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    calculator, start = None, time.perf_counter()
+    calculator, stress, start = None, np.full((3, 3), np.nan), time.perf_counter()
     try:
         atoms.calc = calculator = make_calculator()
         forces = np.array(atoms.get_forces(), dtype=float)  # first: codes that are asked for energy alone run twice
         energy = float(getattr(calculator, "results", {}).get("free_energy", atoms.get_potential_energy()))
+        stress = stress_of(atoms)
         if np.isfinite(energy) and np.isfinite(forces).all():
             converged, message = convergence(calculator, atoms) if convergence else (True, "")
             reusable = True
@@ -234,7 +239,8 @@ def label_with_calculator(
     seconds = time.perf_counter() - start
     if not converged:
         return Label.failed(len(atoms), level_of_theory, seconds, message, reusable)
-    return Label(energy, forces, True, level_of_theory, seconds)
+    found = stress if np.isfinite(stress).all() else None
+    return Label(energy, forces, True, level_of_theory, seconds, stress=found)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from ase import Atoms
 
+from ..frames import stress_of
 from ..label_store import label_key
 from . import Label, complete, refused_label, structure_problem
 
@@ -51,11 +52,19 @@ class PoolOracle:
         )
 
     def label(self, atoms: Atoms) -> Label:
-        """The reference's energy (eV) and forces (eV/Å) of this structure; see `Oracle`."""
+        """The reference's energy (eV), forces (eV/Å) and stress (eV/Å³) of this structure; see `Oracle`."""
         if refused := refused_label(self, atoms):
             return refused
-        energy, forces = self._labels[label_key(atoms, self.settings)]
-        return Label(energy, forces.copy(), True, self.level_of_theory, 0.0)
+        found = self._labels[label_key(atoms, self.settings)]
+        stress = stress_of(found)
+        return Label(
+            found.get_potential_energy(),
+            found.get_forces(),
+            True,
+            self.level_of_theory,
+            0.0,
+            stress=stress if np.isfinite(stress).all() else None,
+        )
 
     def calculator(self) -> NoReturn:
         """There is none.
@@ -66,12 +75,8 @@ class PoolOracle:
         raise ValueError("a pool of labelled frames cannot drive dynamics: choose another oracle.kind to generate data")
 
     @cached_property
-    def _labels(self) -> dict[str, tuple[float, np.ndarray]]:
+    def _labels(self) -> dict[str, Atoms]:
         from ..reference import read_database  # which imports the oracles
 
-        labels = {}
-        for atoms in read_database(self._path).to_atoms():
-            if atoms.calc is not None:
-                results = atoms.calc.results
-                labels[label_key(atoms, self.settings)] = results["energy"], results["forces"]
-        return labels
+        labelled = (atoms for atoms in read_database(self._path).to_atoms() if atoms.calc is not None)
+        return {label_key(atoms, self.settings): atoms for atoms in labelled}

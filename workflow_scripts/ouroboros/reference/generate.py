@@ -67,7 +67,7 @@ def generate_trajectory(
         raise ValueError(
             f"the oracle {oracle.level_of_theory} cannot label {start.get_chemical_formula()}: {first.message}"
         )
-    positions, energies, forces, problem = [], [], [], ""
+    positions, energies, forces, stress, problem = [], [], [], [], ""
     equilibration = round(1000 * equilibration_ps / timestep_fs)
     with TemporaryDirectory() as folder, chdir(folder):  # codes that write files: trajectories run side by side
         dynamics = _dynamics(start, oracle, temperature_K, seed, timestep_fs, friction_per_ps)
@@ -88,6 +88,7 @@ def generate_trajectory(
             positions.append(snapshot.positions)
             energies.append(label.energy)
             forces.append(label.forces)
+            stress.append(np.full((3, 3), np.nan) if label.stress is None else label.stress)
     if not energies:
         raise RuntimeError(
             f"MD of {start.get_chemical_formula()} at {temperature_K:g} K gave no frame ({problem}): "
@@ -107,6 +108,7 @@ def generate_trajectory(
         forces=np.concatenate(forces),
         cell=np.tile(atoms.cell.array, (n, 1, 1)),
         pbc=np.tile(atoms.pbc, (n, 1)),
+        stress=np.array(stress),
     ).with_columns(temperature_K=float(temperature_K), trajectory=int(trajectory), time_fs=stride_fs * np.arange(n))
 
 

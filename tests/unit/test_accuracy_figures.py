@@ -51,11 +51,11 @@ def test_the_numbers_of_the_metrics_stand_on_the_figures(tmp_path):
         f"MAE {found['energy_mae_meV']:.3g} meV<",
         f"RMSE {found['energy_rmse_meV']:.3g} meV<",
         f"largest {found['energy_max_meV']:.3g} meV<",
-        f"R² {found['energy_r2']:.4f}",
+        f"R² {found['energy_r2']:.5f}",
         "components",
         f"MAE {found['force_mae_meV_per_A']:.3g} meV/Å",
         f"largest {found['force_max_meV_per_A']:.3g} meV/Å",
-        f"R² {found['force_r2']:.4f}",
+        f"R² {found['force_r2']:.5f}",
         "300 K",
         "600 K",
     ):

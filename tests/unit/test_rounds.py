@@ -34,11 +34,19 @@ def files(tmp_path):
     """The files of one round, as the rules write them."""
     walkers = tmp_path / "walkers.csv"
     walkers.write_text("walker,survived\n0,True\n1,False\n2,True\n3,True\n")
-    errors = {"energy_mae_meV": 21.0, "force_mae_meV_per_A": 52.25, "force_rmse_meV_per_A": 70.0}
+    forces = {"force_mae_meV_per_A": 52.25, "force_rmse_meV_per_A": 70.0, "force_max_meV_per_A": 301.4}
+    errors = {"energy_mae_meV": 21.0, "energy_rmse_meV": 30.0, **forces}
+    verdict = {"energy": "energy MAE 21.0 meV, within", "forces": "force MAE 52.2 meV/Å, not within"}
     return {
         "metrics": write(
             tmp_path / "metrics.json",
-            {"committee": errors, "uncertainty": QUALITY, "by_temperature_K": {"300": errors}},
+            {
+                "committee": errors,
+                "uncertainty": QUALITY,
+                "by_temperature_K": {"300": errors},
+                "by_element": {"H": forces},
+                "verdict": verdict,
+            },
         ),
         "dataset": write(tmp_path / "dataset.json", {"train": 60, "validation": 12}),
         "walkers": str(walkers),
@@ -129,7 +137,9 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
     ):
         assert words in card
     for words in (
-        "force MAE 52.2 meV/Å",
+        "- Energy MAE 21.0 meV, within; RMSE 30.0 meV",
+        "- Force MAE 52.2 meV/Å, not within; RMSE 70.0 meV/Å",
+        "| H | 52.2 | 301 |",
         "1.25",
         "3 of 4",
         "bonds",

@@ -62,7 +62,6 @@ def histograms(prediction: Any, frames: Any, path: str | Path) -> None:
         highest = _histogram(right, forces, elements, [f"C{number}" for number in range(len(elements))])
         right.set(xlabel="error of a force component (meV/Å)", ylabel="components", yscale="log")
         right.set_ylim(0.5, 12 * highest)
-        plain_log(right.yaxis)
 
 
 def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], path: str | Path) -> None:
@@ -153,9 +152,9 @@ def _note(axes: Axes, what: str, count: int, name: str, errors: dict[str, Any], 
     """The number of points and the errors, in the upper left corner, which a parity plot leaves free."""
     shown = unit.replace("_per_A", "/Å")
     lines = [f"{count:,} {what}".replace(",", "\u202f")]
-    lines += [f"{title} {errors[f'{name}_{kind}_{unit}']:.3g} {shown}" for title, kind in KINDS.items()]
+    lines += [f"{title} {_short(errors[f'{name}_{kind}_{unit}'])} {shown}" for title, kind in KINDS.items()]
     if errors[f"{name}_r2"] is not None:
-        lines.append(f"R² {errors[f'{name}_r2']:.4f}")
+        lines.append(f"R² {errors[f'{name}_r2']:.5f}")
     axes.text(0.04, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8.5)
 
 
@@ -172,7 +171,7 @@ def _histogram(axes: Axes, error: np.ndarray, groups: dict[str, np.ndarray], col
     if rms > 0:
         x = np.linspace(-reach, reach, 400)
         gaussian = len(error) * (edges[1] - edges[0]) * norm.pdf(x, scale=rms)
-        axes.plot(x, gaussian, color="black", linestyle="--", linewidth=1, label=f"Gaussian, rms {rms:.3g}")
+        axes.plot(x, gaussian, color="black", linestyle="--", linewidth=1, label=f"Gaussian, rms {_short(rms)}")
     axes.legend(fontsize=8, loc="upper right", ncols=2, handlelength=1.4)
     return float(counts.max())
 
@@ -180,6 +179,11 @@ def _histogram(axes: Axes, error: np.ndarray, groups: dict[str, np.ndarray], col
 def _count_bar(axes: Axes, hexagons: Any, label: str) -> None:
     bar = axes.figure.colorbar(hexagons, ax=axes, label=label, shrink=0.8)
     plain_log(bar.ax.yaxis)
+
+
+def _short(value: float) -> str:
+    """Three digits, and never a power of ten."""
+    return np.format_float_positional(float(f"{value:.3g}"), trim="-")
 
 
 def _twelfths(error: np.ndarray, sigma: np.ndarray) -> tuple[list[float], list[float]]:

@@ -1,5 +1,8 @@
 """Which frames belong together when errors are told by temperature, by source or by another column."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 MOST = 20  # groups of one column
@@ -41,17 +44,20 @@ def _quarters(values: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
     """Quarters of the frames by value; equal values stay together, so that they can be of unequal size or fewer."""
     inner = np.quantile(values[present], np.arange(1, QUARTERS) / QUARTERS)
     quarter = np.searchsorted(inner, values, side="left")
-    groups = {}
-    for number in np.unique(quarter[present]):
-        own = present & (quarter == number)
-        ends = np.unique([values[own].min(), values[own].max()])
-        groups[" to ".join(_names(ends))] = own
-    return groups
+    masks = [present & (quarter == number) for number in np.unique(quarter[present])]
+    ends = [np.unique([values[own].min(), values[own].max()]) for own in masks]
+    return dict(zip(_names(ends, digits=4), masks, strict=True))
 
 
-def _names(values: np.ndarray) -> list[str]:
-    """Each value as a key of JSON, with as many digits as tell them apart."""
-    if values.dtype.kind not in "iuf":
-        return [str(value) for value in values]
-    short = [f"{value:g}" for value in values]
-    return short if len(set(short)) == len(values) else [str(value) for value in values.tolist()]
+def _names(groups: Sequence[Any], digits: int = 6) -> list[str]:
+    """Each group's value, or its ends, as a key of JSON: with `digits`, or with as many as tell the groups apart."""
+    groups = [np.atleast_1d(group) for group in groups]
+    for enough in (digits, 9, 17):
+        names = [" to ".join(_name(value, enough) for value in group) for group in groups]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _name(value: Any, digits: int) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, np.number) else str(value)

@@ -91,6 +91,10 @@ def model_card(
         f"| {t} K | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
         for t, part in metrics["by_temperature_K"].items()
     )
+    by_element = "\n".join(
+        f"| {symbol} | {part['force_mae_meV_per_A']:.1f} | {part['force_max_meV_per_A']:.0f} |"
+        for symbol, part in metrics["by_element"].items()
+    )
     size = f"{model['n_atom_basis']} features, {model['n_interactions']} interactions, cutoff {model['cutoff_A']:g} Å"
     return f"""# {name}: potential of round {last["round"]}
 
@@ -99,8 +103,9 @@ def model_card(
 - Trained on: {last["labels"]} labels, {reference["molecule"]}
 - Tested on: {split["test"]} frames{HELD_OUT[split["strategy"]]}; smallest RMSD to a training frame of the
   start set {_distance(leakage["smallest_rmsd_A"])}
-- Energy MAE {errors["energy_mae_meV"]:.1f} meV, force MAE {errors["force_mae_meV_per_A"]:.1f} meV/Å, force RMSE
-  {errors["force_rmse_meV_per_A"]:.1f} meV/Å
+- {_sentence(metrics["verdict"]["energy"])}; RMSE {errors["energy_rmse_meV"]:.1f} meV
+- {_sentence(metrics["verdict"]["forces"])}; RMSE {errors["force_rmse_meV_per_A"]:.1f} meV/Å, largest error of a
+  component {errors["force_max_meV_per_A"]:.0f} meV/Å
 - Force error over calibrated uncertainty on the test set (1 is right, above 1 is over-confident): {_number(ratio)}
 - Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
 - Checks of the production run that failed: {last["checks_failed"]}
@@ -109,6 +114,10 @@ def model_card(
 | test frames | energy MAE (meV) | force MAE (meV/Å) |
 |---|---|---|
 {by_temperature}
+
+| element | force MAE (meV/Å) | largest (meV/Å) |
+|---|---|---|
+{by_element}
 
 Data: {reference["licence"]}. {reference["citation"]}.
 """
@@ -152,6 +161,10 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
 
 def _distance(value: float | None) -> str:
     return "not known, none has the same atoms" if value is None else f"{value:.3f} Å"
+
+
+def _sentence(verdict: str) -> str:
+    return verdict[:1].upper() + verdict[1:]
 
 
 def _number(value: float | None) -> str:

@@ -39,11 +39,13 @@ def error_against_time(summary: pd.DataFrame, table: pd.DataFrame, path: str | P
         if len(front) > 1:
             axes.plot(front[TIME], front[TEST], color=GREY, linestyle="--", linewidth=1, label="Pareto front")
         if seeds > 1:
-            axes.plot(table[TIME], table[TEST], "o", color=GREY, markersize=2.5, label="each seed")
+            axes.plot([], [], "o", color=GREY, markersize=3, label="each seed")
         for key, colour in colours.items():
             part = summary[names["keys"] == key]
             bars = {"xerr": _range(part, TIME), "yerr": _range(part, TEST)} if seeds > 1 else {}
             axes.errorbar(part[TIME], part[TEST], **bars, fmt="o", color=colour, elinewidth=1, label=f"by {key}")
+            each = table[table["run"].isin(part["run"])]
+            axes.plot(each[TIME], each[TEST], "o", color=colour, markersize=3, alpha=0.6)
         chosen = summary[summary["chosen"]]
         ring = {"marker": "o", "linestyle": "none", "markersize": 12, "markerfacecolor": "none", "color": "C1"}
         axes.plot(chosen[TIME], chosen[TEST], **ring, label="lowest validation error")

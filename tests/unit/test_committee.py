@@ -5,6 +5,7 @@ import pytest
 import schnetpack
 import torch
 from ase.build import bulk, molecule
+from ase.calculators.calculator import PropertyNotImplementedError
 from schnetpack.transform import MatScipyNeighborList
 
 from ouroboros.calculator import CommitteeCalculator
@@ -201,3 +202,94 @@ def test_loaded_members_keep_the_order_of_their_files(committee_files, water):
         model, settings, offsets = load_model(path)
         alone = Committee([model], offsets[None], settings["cutoff_A"]).predict(water).energy
         np.testing.assert_allclose(energies, alone, atol=1e-6)
+
+
+# --- stress
+
+
+def crystal(left_handed=False):
+    """Strained, rattled water ice in a skew cell, which the members know the elements of."""
+    atoms = molecule("H2O")
+    atoms.rattle(0.05, seed=4)
+    atoms.set_cell([[3.1, 0.2, 0.0], [0.3, 3.3, 0.1], [-0.2, 0.0, 3.4]])
+    atoms.pbc = True
+    if left_handed:
+        atoms.set_cell(atoms.cell.array[[1, 0, 2]])
+    return atoms
+
+
+@pytest.fixture(scope="module")
+def stressed(committee_files):
+    return Committee.load(committee_files, stress=True)
+
+
+@pytest.mark.parametrize("left_handed", [False, True])
+def test_stress_is_the_derivative_of_the_energy_by_strain(stressed, left_handed):
+    """In a left-handed cell too, where SchNetPack's own has the wrong sign."""
+    atoms, step = crystal(left_handed), 1e-3
+    prediction = stressed.predict(Frames.from_atoms([atoms]))
+    assert np.abs(prediction.member_stress).max() > 0.01
+    for i, j in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+        images = []
+        for sign in (1, -1):
+            strain = np.eye(3)
+            strain[i, j] += sign * step
+            images.append(atoms.copy())
+            images[-1].set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        energy = stressed.predict(Frames.from_atoms(images)).member_energy
+        slope = (energy[:, 0] - energy[:, 1]) / (2 * step) / atoms.get_volume()
+        np.testing.assert_allclose(prediction.member_stress[:, 0, i, j], slope, atol=1e-4)  # float32 leaves 1e-5
+
+
+def test_stress_of_each_member_agrees_with_stock_schnetpack(stressed, committee_files, tmp_path):
+    atoms = crystal()
+    prediction = stressed.predict(Frames.from_atoms([atoms]))
+    for m, path in enumerate(committee_files):
+        export_schnetpack(path, tmp_path / "stock.pt")
+        atoms.calc = schnetpack.interfaces.SpkCalculator(
+            str(tmp_path / "stock.pt"),
+            neighbor_list=MatScipyNeighborList(cutoff=4.0),
+            energy_unit="eV",
+            position_unit="Ang",
+            stress_key="stress",
+        )
+        np.testing.assert_allclose(
+            prediction.member_stress[m, 0], np.reshape(atoms.get_stress(voigt=False), (3, 3)), atol=1e-5
+        )
+
+
+def test_the_calculator_gives_the_stress_of_what_has_a_volume(committee, stressed):
+    atoms = crystal()
+    atoms.calc = CommitteeCalculator(committee)  # loaded without stress
+    expected = stressed.predict(Frames.from_atoms([atoms])).stress[0]
+    np.testing.assert_allclose(atoms.get_stress(voigt=False), expected, atol=1e-6)
+    np.testing.assert_allclose(expected, expected.T, atol=1e-6)
+    alone = atoms.copy()
+    alone.pbc = False
+    for calculator in (CommitteeCalculator(committee), CommitteeCalculator(stressed)):
+        alone.calc = calculator
+        with pytest.raises(PropertyNotImplementedError):
+            alone.get_stress()
+
+
+def test_stress_changes_no_energy_and_no_force(committee, stressed, frames):
+    """And is NaN for molecules, in a batch with crystals, and in a box."""
+    boxed = molecule("H2O")
+    boxed.set_cell([5, 5, 5])
+    mixed = Frames.concatenate([frames.take([0, 1]), Frames.from_atoms([crystal(), boxed])])
+    without, with_stress = committee.predict(mixed), stressed.predict(mixed)
+    assert without.member_stress is None and without.stress is None
+    np.testing.assert_array_equal(without.member_energy, with_stress.member_energy)
+    np.testing.assert_array_equal(without.member_forces, with_stress.member_forces)
+    assert np.isfinite(with_stress.stress).all(axis=(1, 2)).tolist() == [False, False, True, False]
+    assert stressed.predict(mixed.take([])).member_stress.shape == (3, 0, 3, 3)
+
+
+def test_a_supercell_has_the_stress_of_its_cell(stressed):
+    atoms = crystal()
+    prediction = stressed.predict(Frames.from_atoms([atoms, atoms.repeat((2, 1, 1))]))
+    np.testing.assert_allclose(prediction.stress[0], prediction.stress[1], atol=1e-5)
+
+
+def test_features_do_not_depend_on_the_stress(committee, stressed, water):
+    np.testing.assert_array_equal(committee.features(water), stressed.features(water))

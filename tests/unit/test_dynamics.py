@@ -106,6 +106,21 @@ def test_closest_contact_is_the_distance_over_the_covalent_radii(committee):
     assert contact == pytest.approx(atoms.get_distance(0, 1) / (0.66 + 0.31), abs=1e-6)
 
 
+def test_stress_of_torch_sim_is_the_committees(committee):
+    import torch_sim as ts
+
+    atoms = molecule("H2O")
+    atoms.set_cell([[3.1, 0.2, 0.0], [0.3, 3.3, 0.1], [-0.2, 0.0, 3.4]])
+    atoms.pbc = True
+    model = CommitteeModel(committee.with_stress())
+    assert model.compute_stress and not CommitteeModel(committee).compute_stress
+    state = ts.initialize_state([atoms, atoms.repeat((1, 1, 2))], model.device, model.dtype)
+    atoms.calc = CommitteeCalculator(committee)
+    for stress in model(state)["stress"].numpy():
+        np.testing.assert_allclose(stress, atoms.get_stress(voigt=False), atol=1e-5)
+    assert "stress" not in CommitteeModel(committee)(state)
+
+
 def test_kept_pairs_are_found_anew_for_another_grouping_of_as_many_atoms(committee):
     import torch_sim as ts
 

@@ -32,6 +32,15 @@ def test_a_label_is_the_mean_of_the_committee(teacher, committee, water):
     assert np.abs(label.forces - water.forces[:3]).mean() < 1  # it has learned them, eV/Å
 
 
+def test_a_label_of_a_crystal_has_the_stress_of_the_committee(teacher, committee):
+    atoms = molecule("H2O")
+    atoms.set_cell([3.1, 3.3, 3.4])
+    atoms.pbc = True
+    expected = committee.with_stress().predict(Frames.from_atoms([atoms])).stress[0]
+    np.testing.assert_allclose(teacher.label(atoms).stress, expected, atol=1e-6)
+    assert teacher.label(molecule("H2O")).stress is None
+
+
 def test_the_identity_is_in_the_files_and_not_in_their_place(tmp_path, teacher, committee_files, water):
     for place, path in enumerate(committee_files):
         shutil.copy(path, tmp_path / f"copy_{place}.pt")

@@ -1,15 +1,16 @@
-"""The committee in ASE: energy, forces and their uncertainty for any script that takes a calculator."""
+"""The committee in ASE: energy, forces, stress and their uncertainty for any script that takes a calculator."""
 
 from typing import Any
 
 from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from .committee import Committee
 from .frames import Frames
 
 
 class CommitteeCalculator(Calculator):
-    """ASE calculator of a committee's mean.
+    """ASE calculator of a committee's mean; stress (eV/Å³, Voigt) of structures with a cell of three vectors.
 
     `results` also holds `energy_std` (eV) and `force_std` ((n_atoms,) eV/Å), the spread of the members.
 
@@ -18,17 +19,20 @@ class CommitteeCalculator(Calculator):
         atoms.get_forces(), atoms.calc.results["force_std"].max()
     """
 
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 (ASE declares it so)
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 (ASE declares it so)
 
     def __init__(self, committee: Committee, **kwargs: Any):
         super().__init__(**kwargs)
         self.committee = committee
+        self._with_stress: Committee | None = None  # made when a periodic structure comes
 
     def calculate(self, atoms: Any = None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the committee on `atoms`."""
         super().calculate(atoms, properties, system_changes)
         structure: Any = self.atoms  # ASE sets it
-        prediction = self.committee.predict(Frames.from_atoms([structure]))
+        frames = Frames.from_atoms([structure])
+        prediction = self._committee_for(frames).predict(frames)
+        stress = prediction.stress
         self.results = {
             "energy": float(prediction.energy[0]),
             "free_energy": float(prediction.energy[0]),
@@ -36,3 +40,11 @@ class CommitteeCalculator(Calculator):
             "energy_std": float(prediction.energy_std[0]),
             "force_std": prediction.force_std,
         }
+        if stress is not None and frames.volume[0] > 0:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0])
+
+    def _committee_for(self, frames: Frames) -> Committee:
+        if not frames.volume[0] > 0:
+            return self.committee
+        self._with_stress = self._with_stress or self.committee.with_stress()
+        return self._with_stress

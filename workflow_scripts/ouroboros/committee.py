@@ -1,11 +1,15 @@
 """The committee: several potentials evaluated on the same structures, their mean and their spread."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from schnetpack import properties
+from schnetpack.md.utils import activate_model_stress
 from schnetpack.model import NeuralNetworkPotential
 
 from .frames import Frames
@@ -21,11 +25,14 @@ class Prediction:
         member_energy: (n_members, n_frames) eV.
         member_forces: (n_members, n_atoms_total, 3) eV/Å.
         n_atoms: (n_frames,) atoms in each frame.
+        member_stress: (n_members, n_frames, 3, 3) eV/Å³ in ASE's sign, NaN where a frame has no volume; None from a
+            committee that was not asked for it.
     """
 
     member_energy: np.ndarray
     member_forces: np.ndarray
     n_atoms: np.ndarray
+    member_stress: np.ndarray | None = None
 
     @property
     def energy(self) -> np.ndarray:
@@ -36,6 +43,11 @@ class Prediction:
     def forces(self) -> np.ndarray:
         """(n_atoms_total, 3) mean over the members, eV/Å."""
         return self.member_forces.mean(axis=0)
+
+    @property
+    def stress(self) -> np.ndarray | None:
+        """(n_frames, 3, 3) mean over the members, eV/Å³; None where it was not asked for."""
+        return None if self.member_stress is None else self.member_stress.mean(axis=0)
 
     @property
     def energy_std(self) -> np.ndarray:
@@ -63,11 +75,30 @@ def spread(values: np.ndarray) -> np.ndarray:
     return values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
+class Evaluation(NamedTuple):
+    """What the members say about one batch, energies without the offsets.
+
+    Attributes:
+        energy: (n_members, n_frames) eV.
+        forces: (n_members, n_atoms, 3) eV/Å.
+        stress: (n_members, n_frames, 3, 3) eV/Å³, NaN where the cell has no volume; None unless asked for.
+    """
+
+    energy: torch.Tensor
+    forces: torch.Tensor
+    stress: torch.Tensor | None
+
+
 class Committee:
     """SchNetPack potentials with one cutoff, each evaluated on the same batches."""
 
     def __init__(
-        self, members: Sequence[NeuralNetworkPotential], energy_offsets: np.ndarray, cutoff: float, device: str = "cpu"
+        self,
+        members: Sequence[NeuralNetworkPotential],
+        energy_offsets: np.ndarray,
+        cutoff: float,
+        device: str = "cpu",
+        stress: bool = False,
     ):
         """Take members already built.
 
@@ -76,13 +107,18 @@ class Committee:
             energy_offsets: (n_members, 100) eV an atom of each element, added to each member's energy.
             cutoff: Å.
             device: cpu or cuda.
+            stress: evaluate the stress too, which is a derivative of the energy: any member can, whatever it was
+                trained on.
         """
-        self.members = [member.to(device).eval() for member in members]
+        for member in members:
+            if stress and properties.stress not in member.model_outputs:
+                activate_model_stress(member, properties.stress)
+        self.members, self.stress = [member.to(device).eval() for member in members], stress
         self.energy_offsets, self.cutoff, self.device = np.asarray(energy_offsets), cutoff, device
 
     @classmethod
-    def load(cls, paths: Sequence[str | Path], device: str = "cpu") -> "Committee":
-        """Read `model.pt` files.
+    def load(cls, paths: Sequence[str | Path], device: str = "cpu", stress: bool = False) -> "Committee":
+        """Read `model.pt` files; with `stress`, that of periodic cells is evaluated too.
 
         Raises:
             ValueError: there is no file, one is no model, or the members differ in their cutoff.
@@ -95,26 +131,40 @@ class Committee:
             raise ValueError(
                 f"the members have different cutoffs ({sorted(cutoffs)} Å); train them with one model section"
             )
-        return cls(members, np.stack(offsets), cutoffs.pop(), device)
+        return cls(members, np.stack(offsets), cutoffs.pop(), device, stress)
 
-    def evaluate(self, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Every member on one SchNetPack input dictionary, energies without the offsets.
+    def with_stress(self) -> "Committee":
+        """The same committee, evaluating the stress too; itself where it does."""
+        if self.stress:
+            return self
+        return Committee(deepcopy(self.members), self.energy_offsets, self.cutoff, self.device, stress=True)
 
-        Returns:
-            (n_members, n_frames) eV and (n_members, n_atoms, 3) eV/Å.
-        """
+    def evaluate(self, inputs: dict[str, torch.Tensor]) -> Evaluation:
+        """Every member on one SchNetPack input dictionary."""
         results = [member(inputs.copy()) for member in self.members]
-        energies, forces = (torch.stack([r[name].detach() for r in results]) for name in ("energy", "forces"))
-        return energies, forces
+        energy, forces = (torch.stack([r[name].detach() for r in results]) for name in ("energy", "forces"))
+        if not self.stress:
+            return Evaluation(energy, forces, None)
+        # SchNetPack divides by the triple product of the cell's vectors, which is negative in a left-handed cell
+        sign = torch.linalg.det(inputs[properties.cell]).sign()
+        sign = torch.where(sign == 0, torch.nan, sign)
+        stress = torch.stack([r[properties.stress].detach() for r in results])
+        return Evaluation(energy, forces, stress * sign[:, None, None])
 
     def predict(self, frames: Frames, batch_size: int = 64) -> Prediction:
-        """Energies and forces of every member for every frame."""
+        """Energies and forces of every member for every frame, and the stress from a committee that evaluates it."""
         if not len(frames):
-            return Prediction(np.zeros((len(self.members), 0)), np.zeros((len(self.members), 0, 3)), frames.n_atoms)
+            energy, forces, stress = (np.zeros((len(self.members), 0, *shape)) for shape in ((), (3,), (3, 3)))
+            return Prediction(energy, forces, frames.n_atoms, stress if self.stress else None)
         graphs = Graphs(frames, self.cutoff)
         parts = [self.evaluate(self._to_device(batch)) for batch in GraphLoader(graphs, batch_size)]
-        energy, forces = (torch.cat(part, dim=1).double().cpu().numpy() for part in zip(*parts, strict=True))
-        return Prediction(energy + self._offsets(frames), forces, frames.n_atoms)
+        energy, forces = (_together([part[i] for part in parts]) for i in range(2))
+        energy = energy + self._offsets(frames)
+        if not self.stress:
+            return Prediction(energy, forces, frames.n_atoms)
+        stress = _together([part.stress for part in parts if part.stress is not None])
+        stress[:, frames.volume == 0] = np.nan  # a molecule may have a box
+        return Prediction(energy, forces, frames.n_atoms, stress)
 
     def features(self, frames: Frames, batch_size: int = 64, elements: np.ndarray | None = None) -> np.ndarray:
         """Atom features of the first member, averaged over the atoms of each element.
@@ -160,3 +210,8 @@ class Committee:
 
     def _to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+
+def _together(batches: Sequence[torch.Tensor]) -> np.ndarray:
+    """(n_members, n, ...) float64 from the batches, each with its part of n."""
+    return torch.cat(list(batches), dim=1).double().cpu().numpy()

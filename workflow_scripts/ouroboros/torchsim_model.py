@@ -16,14 +16,15 @@ class CommitteeModel(ModelInterface):
     """Energy and forces are the committee's mean; what a walker is watched by comes along.
 
     The state is kept in float64 and the networks see float32, so that integration adds no rounding of its own.
-    Energies leave out the atomic offsets, which do not change along a trajectory.
+    Energies leave out the atomic offsets, which do not change along a trajectory. Stress, for dynamics at constant
+    pressure, comes from a committee that evaluates it (`Committee.load(..., stress=True)`).
     """
 
     def __init__(self, committee: Committee):
         super().__init__()
         self.committee = committee
         self._device, self._dtype = torch.device(committee.device), torch.float64
-        self._compute_forces, self._compute_stress = True, False
+        self._compute_forces, self._compute_stress = True, committee.stress
         self._radii = torch.tensor(covalent_radii, device=self._device)
         self._pairs = torch.zeros(2, 0, dtype=torch.long)  # of the systems numbered in _pairs_of
         self._pairs_of = torch.zeros(0, dtype=torch.long)
@@ -33,7 +34,8 @@ class CommitteeModel(ModelInterface):
 
         Returns:
             energy (n_systems,) eV, forces (n_atoms, 3) eV/Å, max_force_std (n_systems,) eV/Å, the largest spread over
-            the atoms, and closest_contact (n_systems,), the smallest distance over the summed covalent radii.
+            the atoms, and closest_contact (n_systems,), the smallest distance over the summed covalent radii; stress
+            (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates it.
         """
         idx_i, idx_j, offsets = self._neighbours(state)
         inputs = {
@@ -46,17 +48,20 @@ class CommitteeModel(ModelInterface):
             properties.n_atoms: state.n_atoms_per_system,
             properties.cell: state.row_vector_cell.float(),
         }
-        energies, forces = (part.double() for part in self.committee.evaluate(inputs))
+        evaluation = self.committee.evaluate(inputs)
+        energies, forces = evaluation.energy.double(), evaluation.forces.double()
         force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
         no_system = state.positions.new_zeros(state.n_systems)
         vectors = state.positions[idx_j] - state.positions[idx_i] + offsets
         radii = self._radii[state.atomic_numbers]
         contact = vectors.norm(dim=1) / (radii[idx_i] + radii[idx_j])
+        stress = {} if evaluation.stress is None else {"stress": evaluation.stress.double().mean(0)}
         return {
             "energy": energies.mean(0),
             "forces": forces.mean(0),
             "max_force_std": no_system.scatter_reduce(0, state.system_idx, force_std, "amax"),
             "closest_contact": (no_system + torch.inf).scatter_reduce(0, state.system_idx[idx_i], contact, "amin"),
+            **stress,
         }
 
     def _neighbours(self, state: ts.SimState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

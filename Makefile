@@ -20,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo run unlock sweep report test lint config lock clean
+.PHONY: help env demo run quick unlock sweep report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,6 +42,9 @@ demo: env ## active learning of ethanol from nothing, the table of rounds and an
 run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
 	@$(ROUNDS) $(CONFIG)
+
+quick: env $(CONFIG) ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
+	@$(PYTHON) -m ouroboros.quick $(CONFIG) $(ARGS)
 
 unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock

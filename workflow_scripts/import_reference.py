@@ -13,4 +13,6 @@ with start(snakemake) as job:
         frames, record = import_files(files.files, params.settings)
     frames.save(snakemake.output.frames)
     write_json(snakemake.output.record, record)
+    if "stress_doubt" in record:
+        job.say(f"reference: {record['stress_doubt']}")
     job.say(f"reference: {len(frames)} frames of {frames.formulas()} from {', '.join(files.files)}")

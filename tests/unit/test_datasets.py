@@ -37,6 +37,15 @@ def test_a_round_adds_its_labels_on_top(frames, start):
     np.testing.assert_array_equal(grown.forces[-labels.forces.shape[0] :], labels.forces)
 
 
+def test_stress_of_earlier_frames_and_of_new_labels_stays_with_its_frame(frames):
+    stress = np.arange(len(frames) * 9.0).reshape(-1, 3, 3)
+    stress[1] = np.nan
+    labelled = Frames(**{**frames.__dict__, "stress": stress})
+    start = start_set(labelled, {"train_idx": np.array([3, 1]), "val_idx": np.array([0])})
+    grown = grow(start, labelled.take([7, 5]), 1, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(grown.stress, stress[[3, 1, 0, 7, 5]])
+
+
 def test_nothing_that_was_validated_on_is_ever_trained_on(frames, start):
     data, held_back = start, set()
     for round_ in (1, 2, 3):

@@ -9,8 +9,10 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from ouroboros.frames import Frames
 from ouroboros.reference.importing import import_files
 from ouroboros.reference.readers import read_source
+from ouroboros.reference.stress_plausibility import doubtful_stress, work_of_stress
 from ouroboros.units import STRESS_UNITS
 
 ASKED = {
@@ -25,7 +27,7 @@ def crystals(n=3):
     for i in range(n):
         atoms = bulk("Cu", cubic=True)
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.normal(scale=0.02, size=(3, 3))), scale_atoms=True)
-        atoms.rattle(0.05, seed=i)
+        atoms.rattle(0.02, seed=i)
         atoms.calc = EMT()
         label = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces(), "stress": atoms.get_stress()}
         atoms.calc = SinglePointCalculator(atoms, **label)
@@ -131,15 +133,19 @@ def test_stress_that_nobody_names_is_not_read(tmp_path):
     assert not read_source([tmp_path / "cu.extxyz"], **ASKED).has_stress.any()
 
 
-def test_the_record_tells_what_was_read(tmp_path):
-    ase.io.write(tmp_path / "cu.extxyz", crystals()[0])
+@pytest.mark.parametrize(("sign", "doubt"), [("tension", False), ("pressure", True)])
+def test_the_record_tells_what_was_read_and_where_it_is_doubtful(tmp_path, sign, doubt):
+    ase.io.write(tmp_path / "cu.extxyz", crystals(12)[0])
     settings = ASKED | {
         "format": None, "positions_key": "R", "numbers_key": "z", "columns": {}, "virial_key": None, **TENSION,
+        "stress_sign": sign,
         "accept_units": False, "level_of_theory": "EMT", "licence": "CC0", "citation": "none",
     }  # fmt: skip
     frames, record = import_files([str(tmp_path / "cu.extxyz")], settings)
     assert frames.has_stress.all()
-    assert record["converted_from"].items() >= TENSION.items() and "virial_key" not in record["converted_from"]
+    told = {**TENSION, "stress_sign": sign}
+    assert record["converted_from"].items() >= told.items() and "virial_key" not in record["converted_from"]
+    assert ("stress_doubt" in record) == doubt
 
 
 @pytest.mark.parametrize(
@@ -178,3 +184,30 @@ def test_every_fault_is_one_sentence(tmp_path, fault, words):
         read_source([tmp_path / "mine.extxyz"], **ASKED, **asked)
     assert all(word in str(error.value) for word in words), str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("rattle", [0.0, 0.03])
+def test_the_energy_tells_a_stress_of_the_wrong_sign_or_unit(rattle):
+    images = []
+    for i in range(12):
+        atoms = bulk("Al") * (2, 1, 1)
+        strain = np.random.default_rng(i).normal(scale=0.02, size=(3, 3))
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        atoms.rattle(rattle, seed=i)
+        atoms.positions += atoms.cell.array[i % 3] * (i % 2)  # whole vectors of the cell change nothing
+        atoms.calc = EMT()
+        atoms.get_stress()
+        images.append(atoms)
+    frames = Frames.from_atoms(images)
+    assert work_of_stress(frames) == pytest.approx(1, abs=0.1) and doubtful_stress(frames) == ""
+    turned, of_kbar = (Frames(**{**vars(frames), "stress": frames.stress * factor}) for factor in (-1, 10))
+    assert "stress_sign" in doubtful_stress(turned) and "-1" in doubtful_stress(turned)
+    assert "stress_unit" in doubtful_stress(of_kbar) and work_of_stress(of_kbar) == pytest.approx(0.1, abs=0.01)
+
+
+def test_frames_of_one_cell_tell_nothing_of_the_stress():
+    images, _ = crystals(12)
+    for atoms in images:
+        atoms.set_cell(images[0].cell)
+    assert np.isnan(work_of_stress(Frames.from_atoms(images))) and doubtful_stress(Frames.from_atoms(images)) == ""
+    assert doubtful_stress(Frames.from_atoms([])) == ""

@@ -13,6 +13,7 @@ from ..records import read_json
 from .catalogue import published
 from .plausibility import check_units
 from .readers import read_source
+from .stress_plausibility import doubtful_stress
 
 MD17_STEP_FS = 0.5  # Chmiela et al., Nat. Commun. 2018, 9, 3887
 UNITS = ("energy_unit", "force_unit", "length_unit")
@@ -20,7 +21,7 @@ STRESS = ("stress_key", "stress_unit", "stress_sign", "virial_key")
 
 
 def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:
-    """Frames of the user's own files, converted, and a record of them.
+    """Frames of the user's own files, converted, and a record of them, with `stress_doubt` where the stress is odd.
 
     Args:
         paths: the files.
@@ -41,7 +42,9 @@ def import_files(paths: Sequence[str], settings: dict[str, Any]) -> tuple[Frames
         )
     told = {name: settings[name] for name in ("level_of_theory", "licence", "citation")}
     converted = {name: settings[name] for name in (*UNITS, *STRESS) if settings[name]}
-    return frames, {**told, "files": list(paths), "converted_from": converted, **_hash(paths)}
+    doubt = doubtful_stress(frames)
+    warned = {"stress_doubt": doubt} if doubt else {}
+    return frames, {**told, "files": list(paths), "converted_from": converted, **warned, **_hash(paths)}
 
 
 def import_published(path: str, record: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:

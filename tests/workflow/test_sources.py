@@ -10,6 +10,7 @@ from typing import Any
 import ase.io
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from conftest import TINY, changed, job_counts, snakemake
@@ -59,6 +60,12 @@ def emt(atoms):
     return atoms.get_potential_energy(), atoms.get_forces()
 
 
+def stress_of_emt(atoms):
+    atoms = atoms.copy()
+    atoms.calc = EMT()
+    return atoms.get_stress(voigt=False)
+
+
 def from_files(paths, **values) -> dict[str, Any]:
     files = {
         "paths": [str(path) for path in paths],
@@ -82,10 +89,16 @@ def water_file(tmp_path: Path) -> Path:
 
 def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
     cell = bulk("Cu", cubic=True) * (2, 1, 1)
-    ase.io.write(tmp_path / "copper.extxyz", thermal(cell, emt, 30, 0.08))
-    ase.io.write(tmp_path / "alloy.extxyz", thermal(bulk("CuAu", "cesiumchloride", a=3.0) * (2, 1, 1), emt, 10, 0.08))
+    copper = thermal(cell, emt, 30, 0.08)
+    alloy = thermal(bulk("CuAu", "cesiumchloride", a=3.0) * (2, 1, 1), emt, 10, 0.08)
+    for atoms in copper + alloy:
+        atoms.info["dft_pressure"] = -stress_of_emt(atoms) / units.GPa
+    ase.io.write(tmp_path / "copper.extxyz", copper)
+    ase.io.write(tmp_path / "alloy.extxyz", alloy)
     oracle = {"kind": "ase", "ase": {"calculator": "ase.calculators.emt.EMT", "level_of_theory": "EMT"}}
     config = from_files([tmp_path / "copper.extxyz", tmp_path / "alloy.extxyz"], oracle=oracle)
+    pressure = {"stress_key": "dft_pressure", "stress_unit": "GPa", "stress_sign": "pressure"}
+    config = changed(config, **{f"reference__files__{name}": value for name, value in pressure.items()})
     home = tmp_path / "results/own"
     targets = [
         "start-42/round_0/analysis/analysis.json",
@@ -96,7 +109,7 @@ def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
     run = snakemake(tmp_path, config, targets=[f"results/own/{name}" for name in targets])
     assert run.returncode == 0, run.stdout
     reference = read(home / "reference/reference.json")
-    assert reference["level_of_theory"] == "EMT" and reference["kept"] == 40
+    assert reference["level_of_theory"] == "EMT" and reference["kept"] == 40 and reference["with_stress"] == 40
     assert reference["molecule"] == "Cu8, Au2Cu2"
     check = read(home / "reference/oracle_check.json")
     assert check["force_mae_meV_per_A"] < 1e-3  # extended XYZ of ASE rounds to 1e-8
@@ -105,7 +118,10 @@ def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
         energy, forces = emt(atoms)
         assert atoms.get_potential_energy() == energy
         np.testing.assert_array_equal(atoms.get_forces(), forces)
-    assert len(Frames.load(home / "random-42/round_1/dataset.npz")) == 20
+    dataset = Frames.load(home / "random-42/round_1/dataset.npz")
+    assert len(dataset) == 20
+    for atoms in dataset.to_atoms():  # of the reference and of the oracle
+        np.testing.assert_allclose(atoms.get_stress(voigt=False), stress_of_emt(atoms), atol=1e-7)
     # another oracle passes the gate and labels anew, all in one call
     other = {**oracle, "ase": {**oracle["ase"], "version": "another"}}
     dry = snakemake(

@@ -23,7 +23,7 @@ with start(snakemake) as job:
 
     indices = load_split(snakemake.input.split)["test_idx"]
     frames = read_database(snakemake.input.reference, indices)
-    prediction = committee.predict(frames)
+    prediction = (committee.with_stress() if frames.has_stress.any() else committee).predict(frames)
     metrics = measure(prediction, frames, snakemake.params.by, indices)
     metrics["uncertainty"] = uncertainty.quality(prediction, frames, factor)
     write_json(output.metrics, metrics)

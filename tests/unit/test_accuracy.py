@@ -56,6 +56,12 @@ def molecules(energy, forces=None, numbers=(1, 8), columns=None):
     )
 
 
+def exactly(frames, energy=None, forces=None, stress=None):
+    """A committee of one that predicts this, and the labels where nothing is given."""
+    energy, forces = (frames.energy if energy is None else energy), (frames.forces if forces is None else forces)
+    return Prediction(energy[None], forces[None], frames.n_atoms, None if stress is None else stress[None])
+
+
 def test_errors_by_hand(prediction, labelled):
     expected = {
         "energy_mae_meV": 3.0,
@@ -75,13 +81,13 @@ def test_errors_by_hand(prediction, labelled):
         "force_vector_max_meV_per_A": 5.0,
         "force_cosine": None,
     }
-    assert errors(prediction.energy, prediction.forces, labelled) == pytest.approx(expected)
+    assert errors(prediction, labelled) == pytest.approx(expected)
     assert measure(prediction, labelled)["committee"] == pytest.approx(expected)
 
 
 def test_the_error_of_a_force_vector_is_its_length():
     frames = molecules([0.0], forces=np.array([[1.0, 0, 0], [0, 2.0, 0]]))
-    found = errors(frames.energy, np.array([[1.003, 0.004, 0], [0, 2.0, 0]]), frames)
+    found = errors(exactly(frames, forces=np.array([[1.003, 0.004, 0], [0, 2.0, 0]])), frames)
     assert found["force_vector_max_meV_per_A"] == pytest.approx(5.0)
     assert found["force_vector_mae_meV_per_A"] == pytest.approx(2.5)
     assert found["force_max_meV_per_A"] == pytest.approx(4.0)
@@ -90,9 +96,9 @@ def test_the_error_of_a_force_vector_is_its_length():
 
 def test_the_cosine_tells_direction_and_not_length():
     frames = molecules([0.0], forces=np.array([[1.0, 0, 0], [0, 2.0, 0]]))
-    assert errors(frames.energy, 3 * frames.forces, frames)["force_cosine"] == pytest.approx(1.0)
+    assert errors(exactly(frames, forces=3 * frames.forces), frames)["force_cosine"] == pytest.approx(1.0)
     turned = np.array([[-1.0, 0, 0], [2.0, 2.0, 0]])
-    assert errors(frames.energy, turned, frames)["force_cosine"] == pytest.approx((-1 + np.sqrt(0.5)) / 2)
+    assert errors(exactly(frames, forces=turned), frames)["force_cosine"] == pytest.approx((-1 + np.sqrt(0.5)) / 2)
 
 
 def test_r_squared_is_that_of_torchmetrics_for_one_composition():
@@ -102,7 +108,7 @@ def test_r_squared_is_that_of_torchmetrics_for_one_composition():
     generator = np.random.default_rng(0)
     frames = molecules(-100 + generator.normal(size=50), forces=generator.normal(size=(100, 3)))
     energy, forces = frames.energy + 0.1 * generator.normal(size=50), frames.forces + 0.2
-    found = errors(energy, forces, frames)
+    found = errors(exactly(frames, energy, forces), frames)
     for name, pair in {
         "energy_r2": (energy, frames.energy),
         "force_r2": (forces.ravel(), frames.forces.ravel()),
@@ -117,7 +123,7 @@ def test_r_squared_of_energies_gives_no_credit_for_the_composition():
     frames = Frames.concatenate([small, large])
     frames = relabelled(frames, energy=frames.energy + np.where(frames.n_atoms == 2, -2000.0, -4000.0))
     of_composition = np.where(frames.n_atoms == 2, frames.energy[:40].mean(), frames.energy[40:].mean())
-    found = errors(of_composition, frames.forces, frames)
+    found = errors(exactly(frames, of_composition), frames)
     assert found["energy_r2"] == pytest.approx(0.0, abs=1e-6)
     assert 1 - ((of_composition - frames.energy) ** 2).sum() / frames.energy.var() / 80 > 0.9999
 
@@ -125,7 +131,7 @@ def test_r_squared_of_energies_gives_no_credit_for_the_composition():
 @pytest.mark.parametrize("energy", [[-97080.0], [-97080.0] * 20], ids=["one frame", "labels all equal"])
 def test_r_squared_is_none_where_labels_do_not_vary(energy):
     frames = molecules(energy)
-    found = errors(frames.energy + 0.01, frames.forces, frames)
+    found = errors(exactly(frames, frames.energy + 0.01), frames)
     assert found["energy_r2"] is None and found["force_r2"] is None
     assert found["energy_mae_meV"] == pytest.approx(10.0)
 
@@ -204,6 +210,45 @@ def test_the_worst_frame_and_atom_are_found(prediction, labelled):
     forces[:, 1, 2] = 0.1
     found = measure(Prediction(prediction.member_energy, forces, prediction.n_atoms), labelled)["worst"]
     assert (found["force"]["test_frame"], found["force"]["atom"], found["force"]["component"]) == (0, 1, "z")
+
+
+@pytest.fixture
+def strained():
+    """Three frames, of which the last has no stress for a label; 1 GPa is 1/160.21766 eV/Å³."""
+    stress = np.full((3, 3, 3), np.nan)
+    stress[0], stress[1] = np.diag([0.01, 0.02, 0.03]), 0.0
+    columns = {"temperature_K": np.array([300.0, 300.0, 600.0])}
+    return relabelled(molecules(np.zeros(3), columns=columns), stress=stress)
+
+
+def test_errors_of_the_stress_are_of_six_components_where_there_is_a_label(strained):
+    predicted = np.nan_to_num(strained.stress)
+    predicted[0, 0, 1] = predicted[0, 1, 0] = 0.006
+    predicted[1, 2, 2] = -0.003
+    predicted[2] = 7.0  # nobody knows better
+    prediction = exactly(strained, stress=predicted)
+    found = errors(prediction, strained)
+    assert found["stress_frames"] == 2
+    assert found["stress_mae_meV_per_A3"] == pytest.approx(9 / 12)
+    assert found["stress_rmse_meV_per_A3"] == pytest.approx(np.sqrt(45 / 12))
+    assert found["stress_max_meV_per_A3"] == pytest.approx(6.0)
+    assert found["stress_max_GPa"] == pytest.approx(0.006 * 160.21766, rel=1e-6)
+    assert found["stress_r2"] == pytest.approx(1 - 45e-6 / (12 * np.var([0.01, 0.02, 0.03] + 9 * [0.0])))
+    metrics = measure(prediction, strained)
+    assert metrics["members"][0] == metrics["committee"] == found
+    assert metrics["by_temperature_K"]["300"]["stress_mae_GPa"] == pytest.approx(0.00075 * 160.21766, rel=1e-6)
+    assert "stress_mae_GPa" not in metrics["by_temperature_K"]["600"]
+    assert not any(name.startswith("stress") for name in metrics["kcal_per_mol"]["committee"])
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_without_a_predicted_stress_there_is_none_in_the_metrics(strained):
+    assert not any(name.startswith("stress") for name in errors(exactly(strained), strained))
+
+
+def test_a_stress_of_nan_is_refused_where_there_is_a_label(strained):
+    with pytest.raises(ValueError, match="stress of NaN"):
+        measure(exactly(strained, stress=np.full((3, 3, 3), np.nan)), strained)
 
 
 def test_chemical_accuracy_is_one_kcal_per_mol():

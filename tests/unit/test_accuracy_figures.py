@@ -127,6 +127,22 @@ def test_energies_of_several_compositions_are_drawn_above_their_elements(tmp_pat
     assert np.ptp(axes.get_xlim()) < 10  # not the 1000 eV between the compositions
 
 
+def test_stress_has_a_panel_of_its_own_in_GPa(tmp_path, drawn_axes):
+    frames, prediction = of_size(10)
+    stress = np.full((10, 3, 3), np.nan)
+    stress[:7] = np.eye(3) * np.linspace(-2, 2, 7)[:, None, None] / 160.21766
+    frames = Frames(**{**frames.__dict__, "stress": stress})
+    prediction = Prediction(
+        prediction.member_energy, prediction.member_forces, frames.n_atoms, np.stack([stress] * 2) * 1.1
+    )
+    errors = measure(prediction, frames)["committee"]
+    accuracy_figures.parity(prediction, frames, errors, tmp_path / "parity.svg")
+    points = np.concatenate([line.get_xydata() for line in drawn_axes()[2].get_lines()[1:]])
+    assert len(points) == 7 * 6
+    assert points[:, 0].max() == pytest.approx(2.0, rel=1e-6) and points[:, 1].max() == pytest.approx(2.2, rel=1e-6)
+    assert f"MAE {errors['stress_mae_GPa']:.3g} GPa" in (tmp_path / "parity.svg").read_text()
+
+
 @pytest.mark.parametrize("n_frames", [1, 2, 5])
 @pytest.mark.parametrize("members", [1, 2])
 def test_the_smallest_test_sets_have_their_figures(tmp_path, n_frames, members):

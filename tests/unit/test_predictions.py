@@ -63,6 +63,18 @@ def test_the_metrics_can_be_computed_again_from_what_was_kept(kept, reference):
     assert read["calibration_factor"] == FACTOR
 
 
+def test_stress_is_kept_where_it_was_predicted_and_labelled(kept, tmp_path):
+    _, frames, indices, prediction = kept
+    stress = np.zeros((5, 3, 3))
+    frames = Frames(**{**frames.__dict__, "stress": stress})
+    told = Prediction(prediction.member_energy, prediction.member_forces, frames.n_atoms, np.ones((3, 5, 3, 3)))
+    save_predictions(tmp_path / "stress.npz", told, frames, indices, FACTOR)
+    with np.load(tmp_path / "stress.npz") as stored:
+        assert (stored["stress_eV_per_A3"] == stress).all()
+        assert (stored["member_stress_eV_per_A3"] == told.member_stress).all()
+        assert all(f"`{name}`" in DOCS.read_text(encoding="utf-8") for name in stored if "stress" in name)
+
+
 def test_without_temperatures_they_are_nan(kept, tmp_path):
     _, frames, indices, prediction = kept
     bare = Frames(**{**frames.__dict__, "columns": {}})

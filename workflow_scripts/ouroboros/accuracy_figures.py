@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from scipy.stats import chi2, norm
@@ -14,6 +15,7 @@ from scipy.stats import chi2, norm
 from .error_groups import groups_of
 from .error_statistics import composition_energy
 from .figure import figure, plain_log, sentence
+from .units import GPA_IN_EV_PER_A3
 
 GREY = "#888888"
 DENSE = 4000  # points, above which a cloud is drawn as counts in hexagons
@@ -24,7 +26,7 @@ GREYS = ListedColormap(matplotlib.colormaps["Greys"](np.linspace(0.25, 1, 256)))
 
 
 def parity(prediction: Any, frames: Any, errors: dict[str, Any], path: str | Path) -> None:
-    """Committee mean against label, for energies and force components, with the errors.
+    """Committee mean against label, for energies, force components and stress components, with the errors.
 
     Args:
         prediction: of the committee, a `committee.Prediction`.
@@ -33,17 +35,24 @@ def parity(prediction: Any, frames: Any, errors: dict[str, Any], path: str | Pat
         path: of the figure.
 
     Energies are drawn less `composition_energy`, as R² is taken. Points are coloured by temperature where the test set
-    has a few, and counted in hexagons where they are many.
+    has a few, and counted in hexagons where they are many. Stress has a panel where it was predicted and labelled.
     """
     baseline, temperatures = composition_energy(frames), _temperatures(frames)
     several = len({tuple(np.bincount(part)) for part in np.split(frames.numbers, frames.starts[1:])}) > 1
     energy = "energy above that of its elements (eV)" if several else "energy from the mean label (eV)"
-    with figure(path, columns=2, width=4.4, height=3.9) as (left, right):
-        _against(left, frames.energy - baseline, prediction.energy - baseline, temperatures, energy)
-        _note(left, "frames", len(frames), "energy", errors, "meV")
-        by_component = {name: np.repeat(own[frames.frame_of_atom], 3) for name, own in temperatures.items()}
-        _against(right, frames.forces.ravel(), prediction.forces.ravel(), by_component, "force component (eV/Å)")
-        _note(right, "components", frames.forces.size, "force", errors, "meV_per_A")
+    with_stress = prediction.stress is not None and frames.has_stress.any()
+    with figure(path, columns=3 if with_stress else 2, width=4.4, height=3.9) as panels:
+        _against(panels[0], frames.energy - baseline, prediction.energy - baseline, temperatures, energy)
+        _note(panels[0], "frames", len(frames), "energy", errors, "meV")
+        of_forces = {name: np.repeat(own[frames.frame_of_atom], 3) for name, own in temperatures.items()}
+        _against(panels[1], frames.forces.ravel(), prediction.forces.ravel(), of_forces, "force component (eV/Å)")
+        _note(panels[1], "components", frames.forces.size, "force", errors, "meV_per_A")
+        if with_stress:
+            given = frames.has_stress
+            label, predicted = (_six_in_GPa(stress[given]) for stress in (frames.stress, prediction.stress))
+            of_stress = {name: np.repeat(own[given], 6) for name, own in temperatures.items()}
+            _against(panels[2], label, predicted, of_stress, "stress component (GPa)")
+            _note(panels[2], "components", label.size, "stress", errors, "GPa")
 
 
 def histograms(prediction: Any, frames: Any, path: str | Path) -> None:
@@ -136,7 +145,7 @@ def _against(axes: Axes, label: np.ndarray, predicted: np.ndarray, groups: dict[
         hexagons = axes.hexbin(
             label, predicted, extent=(*ends, *ends), gridsize=80, bins="log", mincnt=1, linewidths=0.1, rasterized=True
         )
-        _count_bar(axes, hexagons, "components in a hexagon" if name.startswith("force") else "frames in a hexagon")
+        _count_bar(axes, hexagons, f"{'components' if 'component' in name else 'frames'} in a hexagon")
     else:
         shades = _shades(len(groups))
         for (value, own), colour in zip(groups.items(), shades, strict=True):
@@ -146,6 +155,11 @@ def _against(axes: Axes, label: np.ndarray, predicted: np.ndarray, groups: dict[
         else:
             axes.plot(label, predicted, ".", **POINT)
     axes.set(xlabel=f"oracle: {name}", ylabel=f"committee: {name}", xlim=ends, ylim=ends, box_aspect=1)
+
+
+def _six_in_GPa(stress: np.ndarray) -> np.ndarray:
+    """The independent components of (n, 3, 3) eV/Å³ one after another, GPa."""
+    return full_3x3_to_voigt_6_stress(stress).ravel() / GPA_IN_EV_PER_A3
 
 
 def _note(axes: Axes, what: str, count: int, name: str, errors: dict[str, Any], unit: str) -> None:

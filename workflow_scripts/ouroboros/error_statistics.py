@@ -3,15 +3,13 @@
 from typing import Any
 
 import numpy as np
-from ase import units
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .energy_baseline import element_counts, fit_energy_offsets
 from .frames import Frames
-from .units import CHEMICAL_ACCURACY_MEV
+from .units import CHEMICAL_ACCURACY_MEV, GPA_IN_EV_PER_A3
 
 EXACT = 1e-9  # share of the largest label: what labels spread by less than this is rounding
-MEV_PER_A3_IN_GPA = 1e-3 / units.GPa
 
 
 def composition_energy(frames: Frames) -> np.ndarray:
@@ -76,16 +74,19 @@ def stress_errors(stress: np.ndarray, frames: Frames) -> dict[str, Any]:
         frames: with labels.
 
     Returns:
-        `stress_frames`, and MAE, RMSE and largest error in meV/Å³ and in GPa; nothing where no frame has a stress.
+        `stress_frames`, their number; MAE, RMSE and largest error in meV/Å³ and in GPa; `stress_r2`, None where all
+        labels are equal. Nothing where no frame has a stress.
     """
     given = frames.has_stress
     if not given.any():
         return {}
-    error = 1000 * full_3x3_to_voigt_6_stress(stress[given] - frames.stress[given])
+    labels = full_3x3_to_voigt_6_stress(frames.stress[given])
+    error = full_3x3_to_voigt_6_stress(stress[given]) - labels
     return {
         "stress_frames": int(given.sum()),
-        **_spread("stress", error, "meV_per_A3"),
-        **_spread("stress", error * MEV_PER_A3_IN_GPA, "GPa"),
+        **_spread("stress", 1000 * error, "meV_per_A3"),
+        **_spread("stress", error / GPA_IN_EV_PER_A3, "GPa"),
+        "stress_r2": _r2(error, labels - labels.mean(), np.abs(labels).max()),
     }
 
 

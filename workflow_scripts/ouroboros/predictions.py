@@ -20,6 +20,9 @@ def save_predictions(
         indices: (n_frames,) number of each frame in the reference, from 0.
         calibration_factor: what turns the members' spread into an estimate of the force error.
     """
+    stress = {}
+    if prediction.member_stress is not None and frames.has_stress.any():
+        stress = {"stress_eV_per_A3": frames.stress, "member_stress_eV_per_A3": prediction.member_stress}
     columns = {COLUMN + name: values for name, values in frames.columns.items()}
     np.savez(
         path,
@@ -33,5 +36,6 @@ def save_predictions(
         member_forces_eV_per_A=prediction.member_forces,
         calibration_factor=np.array(calibration_factor),
         temperature_K=frames.columns.get("temperature_K", np.full(len(frames), np.nan)),
+        **stress,
         **columns,
     )

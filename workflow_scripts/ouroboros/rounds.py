@@ -87,9 +87,10 @@ def model_card(
 ) -> str:
     """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
     last, errors, ratio = table.iloc[-1], metrics["committee"], metrics["uncertainty"]["error_over_uncertainty_rms"]
+    groups = {"all": errors, **{f"{t} K": part for t, part in metrics["by_temperature_K"].items()}}
     by_temperature = "\n".join(
-        f"| {t} K | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
-        for t, part in metrics["by_temperature_K"].items()
+        f"| {name} | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
+        for name, part in groups.items()
     )
     by_element = "\n".join(
         f"| {symbol} | {part['force_mae_meV_per_A']:.1f} | {part['force_max_meV_per_A']:.0f} |"

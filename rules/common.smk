@@ -26,6 +26,7 @@ LOGS = f"{HOME}/logs"
 TIMES = f"{HOME}/benchmarks"
 PUBLISHED_SPLITS = f"{REFERENCE}/raw/splits"
 SWEEP = f"{HOME}/sweep"
+STATES = f"{HOME}/states"  # of unfinished trainings; undeclared like the labels, so that a killed one goes on
 STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared outputs of a failed job, labels stay
 
 # --- sizes -----------------------------------------------------------------------------------------------------
@@ -212,7 +213,9 @@ def dataset_input(wildcards):
 def train_input(wildcards):
     """The round's dataset and, for a warm start, the member of the round before."""
     files = {"dataset": f"{round_folder(wildcards.arm, wildcards.r)}/dataset.npz"}
-    if config["training"]["warm_start"] and wildcards.r != "0":
+    every = config["training"]["from_scratch_every"]
+    from_scratch = not config["training"]["warm_start"] or (every and int(wildcards.r) % every == 0)
+    if wildcards.r != "0" and not from_scratch:
         before = computed_in(wildcards.arm, round_before(wildcards))
         files["start_from"] = f"{before}/model_{wildcards.m}/model.pt"
     return files
@@ -260,6 +263,14 @@ def seed_for(purpose):
         return seeds.integer(config["seed"], purpose, arm_seed, int(wildcards.r), *member)
 
     return seed
+
+
+def bootstrap_seed(wildcards):
+    """The seed of the member's own training set, the same in all rounds; none without bootstrap."""
+    if not config["committee"]["bootstrap"]:
+        return None
+    arm_seed = int(wildcards.arm.rsplit("-", 1)[1])
+    return seeds.integer(config["seed"], "bootstrap", arm_seed, int(wildcards.m))
 
 
 def strategy_of(wildcards):

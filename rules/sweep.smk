@@ -28,7 +28,9 @@ use rule train as sweep_train with:
         model=sweep_model,
         training=sweep_training,
         seed=sweep_seed,
+        bootstrap_seed=None,
         tensorboard=f"{HOME}/tensorboard/sweep/{{run}}/seed_{{s}}",
+        state=f"{STATES}/sweep/{{run}}/seed_{{s}}",
 
 
 use rule test as sweep_test with:

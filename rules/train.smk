@@ -45,9 +45,11 @@ rule train:
         runtime=240,
     params:
         model=config["model"],
-        training=without(config["training"], "warm_start"),
+        training=without(config["training"], "warm_start", "from_scratch_every"),
         seed=seed_for("train"),
+        bootstrap_seed=bootstrap_seed,
         device=config["device"],
         tensorboard=f"{HOME}/tensorboard/{{arm}}/round_{{r}}/model_{{m}}",
+        state=f"{STATES}/{{arm}}/round_{{r}}/model_{{m}}",
     script:
         "../workflow_scripts/train.py"

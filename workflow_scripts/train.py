@@ -1,5 +1,6 @@
 """Rules train and sweep_train: one committee member."""
 
+import shutil
 from pathlib import Path
 
 from ouroboros.job import start
@@ -20,13 +21,20 @@ with start(snakemake) as job:
         device=job.device,
         start_from=snakemake.input.get("start_from"),
         tensorboard=params.tensorboard,
+        state=params.state,
+        bootstrap_seed=params.bootstrap_seed,
     )
     fit.history.to_csv(output.metrics, index=False)
     write_json(output.summary, fit.summary)
-    plots.curves(fit.history, fit.summary["best_epoch"], output.curves)
+    plots.curves(fit.history, fit.summary, output.curves)
     save_model(output.model, fit.model, params.model, fit.energy_offsets)
     where = "/".join(Path(output.model).parts[2:-1])
     job.say(
         f"{where}: validation force MAE "
         f"{fit.summary['validation']['force_mae_meV_per_A']:.1f} meV/Å after {fit.summary['seconds']:.0f} s"
     )
+    for event in fit.summary["interventions"]:
+        job.say(f"{where}: {event['what']}: {event['reason']}; {event['action']}")
+    for warning in fit.summary["warnings"]:
+        job.say(f"{where}: {warning}")
+    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

@@ -15,15 +15,27 @@ MODEL = {
     "n_interactions": 2,
     "n_rbf": 10,
     "cutoff_A": 4.0,
+    "radial_basis": "gaussian",
+    "cutoff_function": "cosine",
     "n_filters": 16,
     "lmax": 1,
+    "shared_interactions": False,
+    "shared_filters": False,
+    "output_layers": 2,
+    "output_hidden": None,
 }
 TRAINING = {
     "batch_size": 8,
+    "accumulation": 1,
+    "precision": "float32",
+    "compile": "never",
     "learning_rate": 1e-2,
     "weight_decay": 0.0,
     "schedule": "one_cycle",
     "warmup_fraction": 0.1,
+    "plateau_factor": 0.5,
+    "plateau_patience": 5,
+    "average_decay": None,
     "steps": 120,
     "epochs": None,
     "validate_every_epochs": 5,
@@ -31,8 +43,9 @@ TRAINING = {
     "loss": "l1",
     "energy_weight": 0.05,
     "force_weight": 0.95,
+    "stress_weight": 0.0,
     "gradient_clip": None,
-    "warm_start": True,
+    "overfit_batches": None,
 }
 
 

@@ -10,7 +10,7 @@ from schnetpack.interfaces import AtomsConverter
 from schnetpack.transform import ASENeighborList, MatScipyNeighborList
 
 from ouroboros.frames import Frames
-from ouroboros.graphs import GraphLoader, Graphs
+from ouroboros.graphs import COUNTS, PARTS, GraphLoader, Graphs
 from ouroboros.models import build_model
 
 CUTOFF = 4.0
@@ -113,29 +113,46 @@ def test_no_frames_have_no_pairs_and_no_batches(frames):
     assert list(GraphLoader(Graphs(frames.take([]), CUTOFF), 4)) == []
 
 
+@pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 1000])
-def test_loader_visits_every_frame_once_an_epoch(frames, batch_size):
-    loader = GraphLoader(Graphs(frames, CUTOFF), batch_size, np.random.default_rng(0))
-    for _ in range(3):
+def test_loader_visits_every_frame_once_an_epoch(frames, batch_size, parts):
+    loader = GraphLoader(Graphs(frames, CUTOFF), batch_size, seed=0, parts=parts)
+    for epoch in range(3):
+        loader.set_epoch(epoch)
         batches = [batch[properties.idx].tolist() for batch in loader]
         assert len(batches) == len(loader)
-        assert all(len(batch) == batch_size for batch in batches[:-1])
         assert sorted(i for batch in batches for i in batch) == list(range(len(frames)))
+        if parts == 1:
+            assert all(len(batch) == batch_size for batch in batches[:-1])
 
 
-def test_loader_draws_a_new_order_each_epoch_that_the_seed_decides(frames):
+def test_parts_of_a_step_are_its_frames_with_the_counts_of_the_whole(frames):
+    graphs = Graphs(frames, CUTOFF)
+    whole = list(GraphLoader(graphs, 7, seed=1))
+    parts = list(GraphLoader(graphs, 7, seed=1, parts=3))
+    for number, batch in enumerate(whole[:-1]):
+        of_step = parts[3 * number : 3 * number + 3]
+        assert torch.cat([part[properties.idx] for part in of_step]).tolist() == batch[properties.idx].tolist()
+        for part in of_step:
+            assert part[COUNTS] == {"energy": 7, "forces": batch["forces"].numel(), "stress": 0}
+            assert part[PARTS] == 3
+
+
+def test_the_order_follows_from_seed_and_epoch_alone(frames):
+    """So that a training which goes on in epoch 2 sees what it would have seen."""
     graphs = Graphs(frames, CUTOFF)
 
-    def epochs(seed):
-        loader = GraphLoader(graphs, 8, np.random.default_rng(seed))
-        return [torch.cat([batch[properties.idx] for batch in loader]).tolist() for _ in range(3)]
+    def epoch(seed, number):
+        loader = GraphLoader(graphs, 8, seed)
+        loader.set_epoch(number)
+        return torch.cat([batch[properties.idx] for batch in loader]).tolist()
 
-    first, second, third = epochs(1)
+    first, second, third = (epoch(1, number) for number in range(3))
     assert first != second and second != third and first != sorted(first)
-    assert epochs(1) == [first, second, third]
-    assert epochs(2) != [first, second, third]
+    assert epoch(1, 2) == third
+    assert epoch(2, 0) != first
 
 
-def test_loader_without_a_generator_keeps_the_order(frames):
+def test_loader_without_a_seed_keeps_the_order(frames):
     loader = GraphLoader(Graphs(frames, CUTOFF), 7)
     assert torch.cat([batch[properties.idx] for batch in loader]).tolist() == list(range(len(frames)))

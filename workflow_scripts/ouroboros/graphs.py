@@ -9,84 +9,152 @@ from vesin import NeighborList
 
 from .frames import Frames, ragged_index
 
+PARTS = "_parts"  # keys of a batch that SchNetPack does not have: in how many parts the frames of a step come,
+COUNTS = "_counts"  # and the numbers of energies, force and stress components of the whole step
+
 
 class Graphs:
-    """Frames with their neighbour lists (every pair both ways, within `cutoff` Å), held in memory as tensors.
+    """Frames with their neighbour lists (every pair both ways, within `cutoff` Å), held in memory.
 
     Pairs are found once, so that an epoch only copies slices; SchNetPack's own loader reads a database row and
-    builds the neighbour list for every frame of every epoch.
+    builds the neighbour list for every frame of every epoch. Indices count within their frame and are kept in 32 bits,
+    and what is zero for isolated molecules is not kept at all.
     """
 
-    def __init__(self, frames: Frames, cutoff: float, energy_offsets: np.ndarray | None = None):
+    def __init__(
+        self,
+        frames: Frames,
+        cutoff: float,
+        energy_offsets: np.ndarray | None = None,
+        dtype: torch.dtype = torch.float32,
+    ):
         """Find all pairs.
 
         Args:
             frames: the structures; labels may be NaN where only predictions are wanted.
             cutoff: Å.
             energy_offsets: (100,) eV an atom of each atomic number, taken off the energies (None: nothing is).
+            dtype: of positions, cells and labels in the batches.
         """
-        self.frames = frames
+        self.frames, self._dtype = frames, dtype
         self._starts, self._n_atoms = frames.starts, frames.n_atoms
-        pairs = [self._pairs(i, cutoff) for i in range(len(frames))]
-        self._n_pairs = np.array([len(i) for i, _, _ in pairs], dtype=np.int64)
-        self._pair_starts = np.cumsum(self._n_pairs) - self._n_pairs
-        no_pairs = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
-        self._idx_i, self._idx_j, self._offsets = (np.concatenate(part) for part in zip(no_pairs, *pairs, strict=True))
+        self._find_pairs(cutoff)
         energy = frames.energy
         if energy_offsets is not None:
             energy = energy - np.bincount(frames.frame_of_atom, energy_offsets[frames.numbers], len(frames))
-        self._energy = torch.tensor(energy, dtype=torch.float32)
-        self._forces = torch.tensor(frames.forces, dtype=torch.float32)
-        self._positions = torch.tensor(frames.positions, dtype=torch.float32)
+        self._energy, self._forces, self._positions, self._cell = (
+            torch.tensor(values, dtype=dtype) for values in (energy, frames.forces, frames.positions, frames.cell)
+        )
         self._numbers = torch.tensor(frames.numbers)
+        # SchNetPack divides by the triple product of the cell's vectors, which is negative in a left-handed cell
+        handedness = np.where(np.linalg.det(frames.cell) < 0, -1.0, 1.0)
+        self._stress = torch.tensor(frames.stress * handedness[:, None, None], dtype=dtype)
+        self._has_stress = frames.has_stress
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def _pairs(self, i: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        frames, start = self.frames, self._starts[i]
-        cell, pbc = frames.cell[i], frames.pbc[i]
-        points = frames.positions[start : start + frames.n_atoms[i]]
+    @property
+    def energy(self) -> np.ndarray:
+        """(n_frames,) eV, less the offsets."""
+        return self._energy.double().numpy()
+
+    @property
+    def forces(self) -> np.ndarray:
+        """(n_atoms_total, 3) eV/Å."""
+        return self._forces.double().numpy()
+
+    def _find_pairs(self, cutoff: float) -> None:
+        frames, self._n_pairs = self.frames, np.zeros(len(self), dtype=np.int64)
         search = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
-        idx_i, idx_j, shifts = search.compute(points, cell, pbc, quantities="ijS")
-        return idx_i.astype(np.int64), idx_j.astype(np.int64), (shifts @ cell).astype(np.float32)
+        ends, shifts = [np.zeros((2, 0), np.int32)], [np.zeros((0, 3), np.float64)]
+        for i, (start, n) in enumerate(zip(self._starts, self._n_atoms, strict=True)):
+            points, pbc = frames.positions[start : start + n], frames.pbc[i]
+            idx_i, idx_j, shift = search.compute(points, frames.cell[i], pbc, quantities="ijS")
+            self._n_pairs[i] = len(idx_i)
+            ends.append(np.stack([idx_i, idx_j]).astype(np.int32))
+            if frames.pbc.any():
+                shifts.append(shift @ frames.cell[i])
+        self._pair_starts = np.cumsum(self._n_pairs) - self._n_pairs
+        self._ends = np.concatenate(ends, axis=1)
+        self._shifts = torch.tensor(np.concatenate(shifts), dtype=self._dtype)
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
-        """SchNetPack's input dictionary for the frames at `indices`; energies less the offsets."""
+        """SchNetPack's input dictionary for the frames at `indices`; energies less the offsets.
+
+        Stress is among the labels where a frame of the batch has it, NaN in those without.
+        """
         n_atoms, n_pairs = self._n_atoms[indices], self._n_pairs[indices]
         atoms = torch.from_numpy(ragged_index(self._starts[indices], n_atoms))
         pairs = ragged_index(self._pair_starts[indices], n_pairs)
-        shift = np.repeat(np.cumsum(n_atoms) - n_atoms, n_pairs)
-        return {
+        ends = torch.from_numpy(self._ends[:, pairs] + np.repeat(np.cumsum(n_atoms) - n_atoms, n_pairs))
+        periodic = len(self._shifts) > 0
+        batch = {
             properties.idx: torch.from_numpy(indices),
             properties.n_atoms: torch.from_numpy(n_atoms),
             properties.Z: self._numbers[atoms],
             properties.R: self._positions[atoms],
-            properties.cell: torch.from_numpy(self.frames.cell[indices]).float(),
+            properties.cell: self._cell[indices],
             properties.pbc: torch.from_numpy(self.frames.pbc[indices]).flatten(),
             properties.idx_m: torch.from_numpy(np.repeat(np.arange(len(indices)), n_atoms)),
-            properties.idx_i: torch.from_numpy(self._idx_i[pairs] + shift),
-            properties.idx_j: torch.from_numpy(self._idx_j[pairs] + shift),
-            properties.offsets: torch.from_numpy(self._offsets[pairs]),
+            properties.idx_i: ends[0],
+            properties.idx_j: ends[1],
+            properties.offsets: self._shifts[pairs] if periodic else torch.zeros(len(pairs), 3, dtype=self._dtype),
             properties.energy: self._energy[indices],
             properties.forces: self._forces[atoms],
+        }
+        if self._has_stress[indices].any():
+            batch[properties.stress] = self._stress[indices]
+        return batch
+
+    def counts(self, indices: np.ndarray) -> dict[str, int]:
+        """Numbers of energies, force components and stress components of the frames at `indices`."""
+        return {
+            properties.energy: len(indices),
+            properties.forces: 3 * int(self._n_atoms[indices].sum()),
+            properties.stress: 9 * int(self._has_stress[indices].sum()),
         }
 
 
 class GraphLoader:
     """Batches of `graphs`, one pass an iteration: what a Lightning Trainer needs of a data loader.
 
-    With a `generator` the order is drawn anew for each pass; the last, smaller batch is kept.
+    With a `seed` the frames are drawn in another order in each pass, which follows from the seed and the number of the
+    epoch alone, so that a training which goes on sees what it would have seen. The last, smaller batch is kept.
+
+    With `parts` above one a batch comes in so many parts, each with the counts of the whole; a last batch of fewer
+    frames comes in fewer.
     """
 
-    def __init__(self, graphs: Graphs, batch_size: int, generator: np.random.Generator | None = None):
-        self.graphs, self.batch_size, self.generator = graphs, batch_size, generator
+    def __init__(self, graphs: Graphs, batch_size: int, seed: int | None = None, parts: int = 1):
+        self.graphs, self.batch_size, self.seed, self.parts = graphs, batch_size, seed, min(parts, batch_size)
+        self.epoch = 0
 
-    def __len__(self) -> int:
+    def set_epoch(self, epoch: int) -> None:
+        """The next pass is this epoch."""
+        self.epoch = epoch
+
+    def order(self) -> np.ndarray:
+        """(n_frames,) the order of the frames in this epoch."""
+        n = len(self.graphs)
+        return np.arange(n) if self.seed is None else np.random.default_rng([self.seed, self.epoch]).permutation(n)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of one pass."""
         return -(-len(self.graphs) // self.batch_size)
 
+    def __len__(self) -> int:
+        last = len(self.graphs) - (self.steps - 1) * self.batch_size
+        return (self.steps - 1) * self.parts + min(self.parts, last)
+
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        n = len(self.graphs)
-        order = np.arange(n) if self.generator is None else self.generator.permutation(n)
-        for start in range(0, n, self.batch_size):
-            yield self.graphs.batch(order[start : start + self.batch_size])
+        order = self.order()
+        for start in range(0, len(order), self.batch_size):
+            indices = order[start : start + self.batch_size]
+            if self.parts == 1:
+                yield self.graphs.batch(indices)
+                continue
+            counts = self.graphs.counts(indices)
+            for part in np.array_split(indices, min(self.parts, len(indices))):
+                yield self.graphs.batch(part) | {PARTS: self.parts, COUNTS: counts}

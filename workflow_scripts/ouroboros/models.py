@@ -8,16 +8,27 @@ import numpy as np
 import schnetpack as spk
 import torch
 from schnetpack import properties
+from schnetpack.md.utils import activate_model_stress
 
 FORMAT = 1
+RADIAL_BASES = {"gaussian": spk.nn.GaussianRBF, "bessel": spk.nn.BesselRBF}
+CUTOFF_FUNCTIONS = {"cosine": spk.nn.CosineCutoff, "mollifier": spk.nn.MollifierCutoff}
+SETTINGS_ADDED_LATER = {  # what model files of before mean
+    "radial_basis": "gaussian",
+    "cutoff_function": "cosine",
+    "shared_interactions": False,
+    "shared_filters": False,
+    "output_layers": 2,
+    "output_hidden": None,
+}
 
 
-def build_model(settings: dict[str, Any]) -> spk.model.NeuralNetworkPotential:
+def build_model(settings: dict[str, Any], stress: bool = False) -> spk.model.NeuralNetworkPotential:
     """An untrained potential that gives `energy` (eV, less the atomic offsets) and `forces` (eV/Å).
 
     Args:
-        settings: the `model` section of the config: `representation` (painn, schnet, so3net), `n_atom_basis`,
-            `n_interactions`, `n_rbf`, `cutoff_A`, and `n_filters` (SchNet) or `lmax` (SO3net).
+        settings: the `model` section of the config; keys of other networks than its `representation` are not used.
+        stress: give `stress` (eV/Å³) of periodic cells too; it is a derivative and needs no weights of its own.
 
     The networks are SchNetPack's own: SchNet (Schütt 2018), PaiNN (Schütt 2021), SO3net.
     """
@@ -25,24 +36,28 @@ def build_model(settings: dict[str, Any]) -> spk.model.NeuralNetworkPotential:
     common = {
         "n_atom_basis": width,
         "n_interactions": settings["n_interactions"],
-        "radial_basis": spk.nn.GaussianRBF(n_rbf=settings["n_rbf"], cutoff=cutoff),
-        "cutoff_fn": spk.nn.CosineCutoff(cutoff),
+        "radial_basis": RADIAL_BASES[settings["radial_basis"]](n_rbf=settings["n_rbf"], cutoff=cutoff),
+        "cutoff_fn": CUTOFF_FUNCTIONS[settings["cutoff_function"]](cutoff),
+        "shared_interactions": settings["shared_interactions"],
     }
     match settings["representation"]:
         case "painn":
-            representation = spk.representation.PaiNN(**common)
+            representation = spk.representation.PaiNN(**common, shared_filters=settings["shared_filters"])
         case "schnet":
             representation = spk.representation.SchNet(**common, n_filters=settings["n_filters"])
         case "so3net":
             representation = spk.representation.SO3net(**common, lmax=settings["lmax"])
         case other:
             raise ValueError(f"unknown representation {other!r}: painn, schnet and so3net can be built")
-    return spk.model.NeuralNetworkPotential(
+    sizes = {"n_hidden": settings["output_hidden"], "n_layers": settings["output_layers"]}
+    energy = spk.atomistic.Atomwise(width, output_key=properties.energy, **sizes)
+    model = spk.model.NeuralNetworkPotential(
         representation,
         input_modules=[spk.atomistic.PairwiseDistances()],
-        output_modules=[spk.atomistic.Atomwise(width, output_key=properties.energy), spk.atomistic.Forces()],
+        output_modules=[energy, spk.atomistic.Forces()],
         postprocessors=[],
     )
+    return activate_model_stress(model, properties.stress) if stress else model
 
 
 def save_model(path: str | Path, model: torch.nn.Module, settings: dict[str, Any], offsets: np.ndarray) -> None:
@@ -59,6 +74,8 @@ def save_model(path: str | Path, model: torch.nn.Module, settings: dict[str, Any
 def load_model(path: str | Path) -> tuple[spk.model.NeuralNetworkPotential, dict[str, Any], np.ndarray]:
     """Read a `model.pt`: the potential in evaluation mode, its settings, and (100,) energy offsets in eV.
 
+    The potential has the precision that it was trained in.
+
     Raises:
         ValueError: the file is no model of this project, or of a later format.
     """
@@ -69,9 +86,9 @@ def load_model(path: str | Path) -> tuple[spk.model.NeuralNetworkPotential, dict
         raise ValueError(f"{path} is not an Ouroboros model file ({type(error).__name__}); train it again") from error
     if version != FORMAT:
         raise ValueError(f"{path} has model format {version}, this version reads {FORMAT}; update Ouroboros")
-    model = build_model(stored["settings"])
-    model.load_state_dict(stored["state_dict"])
-    return model.eval(), stored["settings"], stored["energy_offsets_eV"].numpy()
+    model = build_model(SETTINGS_ADDED_LATER | stored["settings"])
+    model.to(next(iter(stored["state_dict"].values())).dtype).load_state_dict(stored["state_dict"])
+    return model.eval(), SETTINGS_ADDED_LATER | stored["settings"], stored["energy_offsets_eV"].numpy()
 
 
 def export_schnetpack(path: str | Path, destination: str | Path) -> None:

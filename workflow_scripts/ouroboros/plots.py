@@ -10,20 +10,31 @@ from .units import CHEMICAL_ACCURACY_MEV
 GREY = "#888888"
 
 
-def curves(history: pd.DataFrame, best_epoch: int, path: str | Path) -> None:
-    """Learning curve of one member: loss and validation force error by epoch, the kept epoch marked."""
+def curves(history: pd.DataFrame, summary: dict[str, Any], path: str | Path) -> None:
+    """Learning curves of one member: loss, force error and learning rate, with the kept epoch and why it ended.
+
+    Args:
+        history: metrics.csv, one row an epoch (counted from 0, drawn from 1).
+        summary: training.json.
+        path: of the figure.
+    """
+    epoch, best = history["epoch"] + 1, summary["best_epoch"] + 1
     seen = history.dropna(subset="val_loss")
-    with figure(path, columns=2, width=4.2) as (left, right):
-        left.semilogy(history["epoch"], history["train_loss"], label="training")
-        left.semilogy(seen["epoch"], seen["val_loss"], "o-", markersize=3, label="validation")
-        left.set(xlabel="epoch", ylabel="loss (weighted, eV and eV/Å)")
-        right.semilogy(seen["epoch"], seen["val_force_mae_meV_per_A"], "o-", markersize=3, color="C1")
-        right.set(xlabel="epoch", ylabel="validation force MAE (meV/Å)")
-        plain_log(left.yaxis)
-        plain_log(right.yaxis)
-        for axes in (left, right):
-            axes.axvline(best_epoch, color=GREY, linestyle=":", label="weights kept")
-        left.legend()
+    mae = "force_mae_meV_per_A"
+    with figure(path, columns=3, width=3.7, height=3.4) as (loss, force, rate):
+        for axes, values in ((loss, "loss"), (force, mae)):
+            axes.semilogy(epoch, history[f"train_{values}"], label="training")
+            axes.semilogy(seen["epoch"] + 1, seen[f"val_{values}"], "o-", markersize=3, label="validation")
+            axes.axvline(best, color=GREY, linestyle=":", label=f"weights kept: epoch {best}")
+            plain_log(axes.yaxis)
+        loss.set(xlabel="epoch", ylabel="loss (weighted, eV and eV/Å)")
+        force.set(xlabel="epoch", ylabel="force MAE (meV/Å)")
+        force.set_title(f"validation {summary['validation'][mae]:.1f} meV/Å, {summary['stop_reason']}", fontsize=9)
+        loss.legend(fontsize=8)
+        rate.plot(epoch, history["learning_rate"], color=GREY)
+        rate.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+        if summary["overfitting"]:
+            loss.set_title("overfitting, see training.json", color="C3", fontsize=9)
 
 
 def exploration(fates: pd.DataFrame, low: float, timestep_fs: float | None, path: str | Path) -> None:

@@ -8,12 +8,16 @@ from .data import Reference, Split
 from .labels import Labels, Oracle, OracleGate
 from .section import Section, Temperature, key
 from .sweep import Sweep
+from .training import Training
 
 
 class Committee(Section):
     """The models trained side by side; their spread is the uncertainty."""
 
     size: int = key(3, "members", ge=1, le=32)
+    bootstrap: bool = key(
+        False, "each member trains on a draw with replacement from the training set: more spread, less accuracy"
+    )
 
 
 class Model(Section):
@@ -24,31 +28,14 @@ class Model(Section):
     n_interactions: int = key(3, "interaction blocks", ge=1, le=12)
     n_rbf: int = key(20, "radial basis functions", ge=2, le=300)
     cutoff_A: float = key(5.0, "neighbour cutoff", "Å", gt=0.5, le=20)
+    radial_basis: Literal["gaussian", "bessel"] = key("gaussian", "the radial basis functions")
+    cutoff_function: Literal["cosine", "mollifier"] = key("cosine", "how interactions fade towards the cutoff")
     n_filters: int = key(64, "filters of SchNet's convolutions; the others do not use it", ge=4, le=1024)
     lmax: int = key(2, "highest angular momentum of SO3net; the others do not use it", ge=0, le=6)
-
-
-class Training(Section):
-    """Fitting one member, with PyTorch Lightning."""
-
-    batch_size: int = key(10, "frames a step", ge=1, le=100000)
-    learning_rate: float = key(5e-3, "AdamW's peak learning rate", gt=0, lt=1)
-    weight_decay: float = key(0.0, "AdamW's weight decay", ge=0, lt=1)
-    schedule: Literal["one_cycle", "plateau", "constant"] = key(
-        "one_cycle", "one_cycle: warm-up, then cosine to zero; plateau: halve when validation stalls; constant"
-    )
-    warmup_fraction: float = key(0.1, "share of the steps that one_cycle warms up", ge=0, lt=1)
-    steps: int = key(1500, "optimiser steps a member and round, to whole validations", ge=1)
-    epochs: int | None = key(None, "passes over the training set; null: as many as `steps` makes", ge=1)
-    validate_every_epochs: int = key(10, "epochs between validations", ge=1)
-    early_stopping_patience: int | None = key(
-        None, "validations without a better loss before training stops; null: never", ge=1
-    )
-    loss: Literal["mse", "l1"] = key("l1", "mse: mean squared error; l1: mean absolute error")
-    energy_weight: float = key(0.05, "weight of the energy in the loss", ge=0, le=1000)
-    force_weight: float = key(0.95, "weight of the forces in the loss", gt=0, le=1000)
-    gradient_clip: float | None = key(None, "largest gradient norm; null: not clipped", gt=0)
-    warm_start: bool = key(True, "from round 1 on, start from the member's weights of the round before")
+    shared_interactions: bool = key(False, "all interaction blocks have the same weights")
+    shared_filters: bool = key(False, "all blocks of PaiNN have the same filters; the others do not use it")
+    output_layers: int = key(2, "layers of the network from features to the atom's energy", ge=1, le=6)
+    output_hidden: int | None = key(None, "width of its hidden layers; null: halved from layer to layer", ge=1, le=1024)
 
 
 class Exploration(Section):

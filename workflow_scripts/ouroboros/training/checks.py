@@ -1,0 +1,153 @@
+"""What can be wrong with a training: looked for before it starts, and when it breaks."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from schnetpack import properties
+
+from ..frames import Frames
+from ..graphs import Graphs
+
+OUTLIER = 1000  # times the median deviation: no honest label of a training set is so far out
+SCALES = 100  # predictions and targets of a first batch that differ by more are told to the user
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on; the message says what to change."""
+
+
+def refuse_missing_labels(frames: Frames, stress_weight: float = 0.0) -> None:
+    """No NaN in what is trained or validated on.
+
+    Raises:
+        TrainingError: a label is NaN or infinite; the frame is named by its index in dataset.npz.
+    """
+    for name, finite in (
+        ("energy", np.isfinite(frames.energy)),
+        ("forces", np.logical_and.reduceat(np.isfinite(frames.forces).all(axis=1), frames.starts)),
+        ("positions", np.logical_and.reduceat(np.isfinite(frames.positions).all(axis=1), frames.starts)),
+    ):
+        if not finite.all():
+            bad = int(np.flatnonzero(~finite)[0])
+            raise TrainingError(
+                f"{_name(frames, bad)} has NaN or infinity for a label ({name}), and {int((~finite).sum())} of "
+                f"{len(frames)} frames do; mend or drop it where it came from, and make the data set again"
+            )
+    if stress_weight and not frames.has_stress.any():
+        raise TrainingError(
+            f"training.stress_weight is {stress_weight:g}, but no frame of the data set has a stress for a label; "
+            "set it to 0, or name the stress of your files (reference.files.stress_key)"
+        )
+
+
+def first_batch(model: torch.nn.Module, batch: dict[str, Any]) -> dict[str, float]:
+    """Sizes of what the model predicts before the first step and of what it is to predict: rms, eV and eV/Å."""
+    prediction = model(batch.copy())
+    sizes = {}
+    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
+        sizes[f"{name}_predicted_rms_{unit}"] = prediction[name].detach().square().mean().sqrt().item()
+        sizes[f"{name}_target_rms_{unit}"] = batch[name].square().mean().sqrt().item()
+    return sizes
+
+
+def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
+    """Sentences where predictions and targets of the first batch are not of one scale.
+
+    Args:
+        sizes: of `first_batch`.
+        energy: (n_frames,) eV, the energies to learn: less the offsets.
+
+    Raises:
+        TrainingError: the energies are far from zero and close to one another: the offsets are not taken off.
+    """
+    if offset := _left_over_offset(energy):
+        raise TrainingError(offset)
+    warnings = []
+    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
+        predicted, target = sizes[f"{name}_predicted_rms_{unit}"], sizes[f"{name}_target_rms_{unit}"]
+        if not predicted < SCALES * target or not target < SCALES * predicted:
+            shown = unit.replace("_per_A", "/Å")
+            warnings.append(
+                f"the first batch's {name}: predicted {predicted:.3g} {shown}, labels {target:.3g} {shown} (rms); "
+                "they should be of one scale, look at the units of the reference"
+            )
+    return warnings
+
+
+def diagnosis(train: Frames, graphs: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
+    """Why a loss may have diverged, the likeliest cause first.
+
+    Args:
+        train: the training frames, with their offsets.
+        graphs: of the same frames; their energies are less the offsets.
+        model: as it was before the first step.
+        training: the `training` section of the config.
+    """
+    energy, forces = graphs.energy, np.abs(graphs.forces)
+    found = [sentence for sentence in (_poisoned(train, graphs, model), _left_over_offset(energy)) if sentence]
+    parts = training["energy_weight"] * np.abs(energy).mean(), training["force_weight"] * forces.mean()
+    if parts[0] > 100 * parts[1]:
+        found.append(
+            f"the energies make up {parts[0] / sum(parts):.1%} of the loss: raise training.force_weight "
+            f"({training['force_weight']:g}) or lower training.energy_weight ({training['energy_weight']:g})"
+        )
+    clip = "" if training["gradient_clip"] else ", or set training.gradient_clip"
+    found.append(f"training.learning_rate ({training['learning_rate']:g}) is too large: lower it{clip}")
+    return found
+
+
+def overfitting(history: list[dict[str, float]], kept_epoch: int) -> str:
+    """A sentence where validation got worse while training went on to improve; else empty.
+
+    The mean of the last quarter of the validations is compared with the kept epoch, as single ones scatter.
+    """
+    validated = [row for row in history if "val_loss" in row]
+    last = validated[-max(1, len(validated) // 4) :]
+    kept = next(row for row in validated if row["epoch"] == kept_epoch)
+    if last[0]["epoch"] <= kept_epoch:
+        return ""
+    rise, fall = (np.mean([row[name] for row in last]) / kept[name] - 1 for name in ("val_loss", "train_loss"))
+    if rise < 0.1 or fall > -0.1:
+        return ""
+    return (
+        f"overfitting: after epoch {kept_epoch + 1} the validation loss rose by {rise:.0%} while the training loss "
+        f"fell by {-fall:.0%}; the weights of epoch {kept_epoch + 1} were kept. More data, fewer epochs or a smaller "
+        "model would help"
+    )
+
+
+def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
+    for i in range(len(train)):
+        batch = graphs.batch(np.array([i]))
+        prediction = model(batch.copy())
+        if not all(torch.isfinite(prediction[name]).all() for name in (properties.energy, properties.forces)):
+            return f"{_name(train, i)} makes the model predict NaN: are two of its atoms at one place?"
+    largest = np.maximum.reduceat(np.linalg.norm(train.forces, axis=1), train.starts)
+    energy = graphs.energy / train.n_atoms
+    for values, unit, what in ((largest, "eV/Å", "largest force"), (energy, "eV/atom", "energy above the offsets")):
+        far = np.abs(values - np.median(values))
+        worst = int(far.argmax())
+        if far[worst] > OUTLIER * np.median(far) and far[worst] > 1.0:
+            return (
+                f"{_name(train, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
+                f"{np.median(values):.3g}; look at that label"
+            )
+    return ""
+
+
+def _left_over_offset(energy: np.ndarray) -> str:
+    mean, spread = energy.mean(), energy.std()
+    if abs(mean) < 100 * max(spread, 0.01):
+        return ""
+    return (
+        f"the energies to learn lie at {mean:.6g} eV with a spread of {spread:.3g} eV: the energy offset of the atoms "
+        "is not removed. A warm start takes the offsets of the round before: set training.warm_start: false"
+    )
+
+
+def _name(frames: Frames, index: int) -> str:
+    """The frame by its index in dataset.npz and its round, where they are known."""
+    row = int(frames.columns["row"][index]) if "row" in frames.columns else index
+    of_round = f" (round {int(frames.columns['round'][index])})" if "round" in frames.columns else ""
+    return f"frame {row}{of_round}, a {frames.take([index]).formulas()},"

@@ -1,0 +1,119 @@
+"""Fit one committee member, and look after the training."""
+
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+
+from ..frames import Frames
+from .checks import TrainingError, diagnosis
+from .course import Course, fingerprint
+from .force_matching import Diverged
+from .prepare import Start, prepare
+from .record import circumstances
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained member: the weights of the best epoch and how they came about."""
+
+    model: torch.nn.Module
+    energy_offsets: np.ndarray
+    history: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def train_member(
+    frames: Frames,
+    model_settings: dict[str, Any],
+    training: dict[str, Any],
+    *,
+    seed: int,
+    device: str = "cpu",
+    start_from: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    state: str | Path | None = None,
+    bootstrap_seed: int | None = None,
+    keep_every_s: float = 5.0,
+) -> Fit:
+    """Train one member and keep the weights of the epoch with the smallest validation loss.
+
+    Args:
+        frames: labelled frames with a column `subset` of "train" and "validation".
+        model_settings: the `model` section of the config.
+        training: the `training` section of the config.
+        seed: of the initial weights and the order of the batches.
+        device: cpu or cuda.
+        start_from: a `model.pt` whose weights and energy offsets are the start (warm start).
+        tensorboard: folder of the TensorBoard log; None writes none.
+        state: folder in which the training is kept while it runs; a call with the same data, settings and seed goes on
+            from there. None keeps nothing.
+        bootstrap_seed: draw the training frames with replacement by this seed; None takes each once.
+        keep_every_s: the state is kept at the end of an epoch when the last one is older than so many seconds.
+
+    Raises:
+        TrainingError: labels or energy offsets make training pointless, or the loss diverged, and once more at a tenth
+            of the learning rate.
+        ValueError: `start_from` holds another network.
+    """
+    began = time.perf_counter()
+    pl.seed_everything(seed, verbose=False)
+    start = prepare(frames, model_settings, training, start_from, bootstrap_seed)
+    begin_weights = {name: tensor.clone() for name, tensor in start.model.state_dict().items()}
+    work = fingerprint(frames.checksum(), frames.columns["subset"].tolist(), model_settings, training, seed,
+                       bootstrap_seed, begin_weights)  # fmt: skip
+    with ExitStack() as stack:
+        folder = state or stack.enter_context(tempfile.TemporaryDirectory())
+        course = Course(folder, work)
+        while True:
+            settings = course.settings(training)
+            try:
+                run = Run(start, settings, seed, device, course, keep_every_s)
+                run.go(tensorboard)
+                break
+            except Diverged as fault:
+                _slow_down_or_stop(fault, start, begin_weights, settings, course)
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error) or settings["accumulation"] >= settings["batch_size"]:
+                    raise
+                course.split_steps(2 * settings["accumulation"], str(error).splitlines()[0])
+            start.model.load_state_dict(begin_weights)
+        summary = run.summary()
+        summary |= {
+            "seconds": run.task.seconds_before + time.perf_counter() - began,
+            "first_batch": start.first_batch,
+            "warnings": [*start.warnings, *summary.pop("warnings")],
+            "interventions": course.interventions,
+            "seed": seed,
+            "bootstrap_seed": bootstrap_seed,
+            "started_from": "the member of the round before" if start_from else "random weights",
+            "model": dict(model_settings),
+            "training": dict(training),
+            **circumstances(device),
+        }
+    return Fit(start.model.eval(), start.energy_offsets, pd.DataFrame(run.task.history), summary)
+
+
+def _slow_down_or_stop(
+    fault: Diverged, start: Start, weights: dict[str, torch.Tensor], training: dict[str, Any], course: Course
+) -> None:
+    start.model.load_state_dict(weights)
+    causes = "; ".join(diagnosis(start.train, start.graphs, start.model.eval(), training))
+    start.model.train()
+    if course.slowed_down():
+        raise TrainingError(f"{fault.sentence}, at a tenth of training.learning_rate too. Likely causes: {causes}")
+    course.slow_down(training["learning_rate"] / 10, f"{fault.sentence}. Likely causes: {causes}")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    out = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return out or "out of memory" in text or "can't allocate memory" in text

@@ -1,0 +1,208 @@
+"""SchNetPack's task as a Lightning module that spends its time on the network."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import schnetpack as spk
+import torch
+from schnetpack import properties
+
+from ..graphs import COUNTS, PARTS
+from .schedules import linear_warmup, plateau, schedule
+
+LOSSES = {"mse": torch.nn.MSELoss, "l1": torch.nn.L1Loss}
+OUTPUTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
+Step = Callable[[dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
+
+
+class Diverged(RuntimeError):
+    """The loss became NaN or infinite, or far larger than that of a model that knows nothing.
+
+    Attributes:
+        sentence: what happened, and when.
+        is_nan: the loss was NaN or infinite.
+    """
+
+    def __init__(self, sentence: str, is_nan: bool):
+        super().__init__(sentence)
+        self.sentence, self.is_nan = sentence, is_nan
+
+
+class ForceMatching(spk.AtomisticTask):
+    """SchNetPack's task, with its loss, but nothing logged or looked up at a step.
+
+    SchNetPack logs the loss and four metrics at every step, which on small molecules costs as much as the step itself.
+    Here they are summed up and told once an epoch.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        training: dict[str, Any],
+        total_steps: int,
+        ignorant_loss: float = float("inf"),
+        step: Step | None = None,
+    ):
+        """Prepare the loss and the optimiser.
+
+        Args:
+            model: gives energy, forces, and stress where it is to be trained.
+            training: the `training` section of the config.
+            total_steps: optimiser steps of the whole training.
+            ignorant_loss: loss of a model that predicts zero for everything; a loss far above has diverged.
+            step: replaces `eager_step` in training, for example by a compiled one.
+        """
+        outputs = [
+            spk.task.ModelOutput(name, LOSSES[training["loss"]](reduction="sum"), training[weight], metrics={})
+            for name, weight in OUTPUTS.items()
+            if training[weight] > 0
+        ]
+        optimiser = {"lr": training["learning_rate"], "weight_decay": training["weight_decay"], "fused": True}
+        warmup = linear_warmup(training, total_steps)
+        super().__init__(model, outputs, torch.optim.AdamW, optimiser, warmup_steps=warmup)
+        self.training_settings, self.total_steps, self.ignorant_loss = training, total_steps, ignorant_loss
+        self._far = 100 if training["loss"] == "mse" else 10  # an error ten times that of no model at all
+        self.step = step or self.eager_step
+        self.history: list[dict[str, float]] = []
+        self.seconds_before, self._began = 0.0, time.perf_counter()
+        self._plateau, self._plateau_state = None, None
+        self._sums, self._validated = {"train": Sums(), "val": Sums()}, {}
+
+    def save_hyperparameters(self, *_: Any, **__: Any) -> None:
+        """Not SchNetPack's way, which puts the whole network into every log; training.json has the settings."""
+
+    def eager_step(self, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss of a batch, and the sums over it of the loss, the absolute energy and the absolute force errors."""
+        prediction = self.model(batch.copy())
+        loss = self.weighted(prediction, batch)
+        return loss, absolute_errors(loss, prediction, batch)
+
+    def weighted(self, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:
+        """SchNetPack's loss, the weighted sum of means; of a part of a step, its share in the whole, times the parts.
+
+        Lightning divides the sum over the parts by their number, so that the gradient is that of the undivided step,
+        whatever the sizes of the frames.
+        """
+        loss = torch.zeros((), dtype=prediction[properties.energy].dtype, device=prediction[properties.energy].device)
+        for output in self.outputs:
+            name = output.name
+            if name not in batch:
+                continue
+            target, count = batch[name], batch[name].numel()
+            if name == properties.stress:  # the only label that a frame of a set may lack
+                missing = target.isnan()
+                target, count = torch.where(missing, prediction[name].detach(), target), (~missing).sum()
+            if COUNTS in batch:
+                count = batch[COUNTS][name]
+            loss = loss + output.calculate_loss({name: prediction[name]}, {name: target}) * (
+                batch.get(PARTS, 1) / count
+            )
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        """The order of the frames goes by the epoch."""
+        self.trainer.train_dataloader.set_epoch(self.current_epoch)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
+        """The loss of one batch."""
+        loss, sums = self.step(batch)
+        self._watch(loss.detach(), "training", batch_idx)
+        self._sums["train"].add(sums, batch)
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Loss and absolute errors; forces need gradients, which Lightning switches off here."""
+        with torch.enable_grad():
+            loss, sums = self.eager_step(batch)
+        self._watch(loss.detach(), "validation", batch_idx)
+        self._sums["val"].add(sums.detach(), batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Tell the losses that schedule, early stopping and the choice of the best epoch go by; show progress."""
+        self._validated = self._sums["val"].means("val")
+        self.log_dict(self._validated)
+        mae = self._validated["val_force_mae_meV_per_A"]
+        print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {mae:.1f} meV/Å", flush=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Add the epoch's row to the history."""
+        row = self._sums["train"].means("train")
+        if self.current_epoch and row["train_loss"] > self._far * self.ignorant_loss:
+            raise Diverged(self._too_large(row["train_loss"]), is_nan=False)
+        row["learning_rate"] = self.optimizers().param_groups[0]["lr"]
+        if self._plateau and self._validated:
+            self._plateau.step(self._validated["val_loss"])
+        self.log_dict(row)
+        seconds = self.seconds_before + time.perf_counter() - self._began
+        validated, self._validated = self._validated, {}
+        self.history.append({"epoch": self.current_epoch, **row, **validated, "seconds": seconds})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the history with the weights."""
+        checkpoint["history"] = list(self.history)
+        checkpoint["plateau"] = self._plateau and self._plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the history of the training that was interrupted."""
+        self.history = list(checkpoint["history"])
+        self.seconds_before = self.history[-1]["seconds"] if self.history else 0.0
+        self._plateau_state = checkpoint["plateau"]
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and the schedule that the config names."""
+        optimiser = self.optimizer_cls(self.parameters(), **self.optimizer_kwargs)
+        self._plateau = plateau(optimiser, self.training_settings)
+        if self._plateau and self._plateau_state:
+            self._plateau.load_state_dict(self._plateau_state)
+        return [optimiser], schedule(optimiser, self.training_settings, self.total_steps)
+
+    def _watch(self, loss: torch.Tensor, what: str, batch_idx: int) -> None:
+        if loss.is_cuda and batch_idx % 50:  # reading a number off a GPU waits for it
+            return
+        value = loss.item()
+        if not abs(value) < float("inf"):
+            when = f"epoch {self.current_epoch + 1}, batch {batch_idx + 1}"
+            raise Diverged(f"the {what} loss became NaN or infinite in {when}", is_nan=True)
+        if value > self._far**4 * self.ignorant_loss:
+            raise Diverged(self._too_large(value), is_nan=False)
+
+    def _too_large(self, loss: float) -> str:
+        return (
+            f"the training loss came to {loss:.3g} in epoch {self.current_epoch + 1}, "
+            f"{loss / self.ignorant_loss:.3g} times that of a model that predicts nothing"
+        )
+
+
+class Sums:
+    """Loss and absolute errors of an epoch, added up where the network runs."""
+
+    def __init__(self) -> None:
+        self._total: torch.Tensor | float = 0.0
+        self._frames = self._atoms = 0
+
+    def add(self, sums: torch.Tensor, batch: dict[str, Any]) -> None:
+        """Count in a batch: (3,) loss times its frames, sums of the absolute energy and force errors."""
+        self._total = self._total + sums
+        self._frames += len(batch[properties.idx])
+        self._atoms += len(batch[properties.Z])
+
+    def means(self, subset: str) -> dict[str, float]:
+        """The epoch's means, and start over."""
+        loss, energy, forces = self._total.tolist() if isinstance(self._total, torch.Tensor) else (0.0, 0.0, 0.0)
+        means = {
+            f"{subset}_loss": loss / self._frames,
+            f"{subset}_energy_mae_meV": 1000 * energy / self._frames,
+            f"{subset}_force_mae_meV_per_A": 1000 * forces / (3 * self._atoms),
+        }
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+def absolute_errors(loss: torch.Tensor, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:
+    """(3,) loss times the frames that it is of, sums of the absolute energy and force errors."""
+    frames = len(batch[properties.energy])
+    if COUNTS in batch:
+        frames = batch[COUNTS][properties.energy] / batch[PARTS]
+    errors = [(prediction[name] - batch[name]).abs().sum() for name in (properties.energy, properties.forces)]
+    return torch.stack([loss * frames, *errors]).detach()

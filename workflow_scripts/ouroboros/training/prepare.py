@@ -1,0 +1,83 @@
+"""What a training starts from: its frames, its weights, and a first look at both."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..energy_baseline import fit_energy_offsets
+from ..frames import Frames
+from ..graphs import Graphs
+from ..models import build_model, load_model
+from .bootstrap import resampled
+from .checks import first_batch, refuse_missing_labels, scale_warnings
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Start:
+    """Everything that a training starts from.
+
+    Attributes:
+        model: with the weights of the start.
+        energy_offsets: (100,) eV an atom of each element.
+        train: the training frames.
+        graphs, validation: of the training and the validation frames, energies less the offsets.
+        first_batch: sizes of what is predicted and of what is to be predicted.
+        warnings: sentences for the user.
+    """
+
+    model: torch.nn.Module
+    energy_offsets: np.ndarray
+    train: Frames
+    graphs: Graphs
+    validation: Graphs
+    first_batch: dict[str, float]
+    warnings: list[str]
+
+
+def prepare(
+    frames: Frames,
+    model_settings: dict[str, Any],
+    training: dict[str, Any],
+    start_from: str | Path | None,
+    bootstrap_seed: int | None,
+) -> Start:
+    """Choose the frames, build or load the model, find the neighbours, look at a first batch; see `train_member`."""
+    frames = frames.with_columns(row=np.arange(len(frames)))
+    refuse_missing_labels(frames, training["stress_weight"])
+    train, validation = (frames.take(frames.columns["subset"] == name) for name in ("train", "validation"))
+    if training["overfit_batches"]:
+        train = validation = train.take(
+            np.arange(min(len(train), training["overfit_batches"] * training["batch_size"]))
+        )
+    elif bootstrap_seed is not None:
+        train = resampled(train, bootstrap_seed)
+    stress, dtype = training["stress_weight"] > 0, DTYPES[training["precision"]]
+    if start_from:
+        model, offsets = _earlier(start_from, model_settings, stress)
+    else:
+        model, offsets = build_model(model_settings, stress), fit_energy_offsets(train)
+    model = model.to(dtype).train()
+    graphs, held_back = (Graphs(part, model_settings["cutoff_A"], offsets, dtype) for part in (train, validation))
+    sizes = first_batch(model, graphs.batch(np.arange(min(len(graphs), training["batch_size"]))))
+    warnings = scale_warnings(sizes, graphs.energy)
+    for warning in warnings:
+        print(f"Warning: {warning}", flush=True)
+    return Start(model, offsets, train, graphs, held_back, sizes, warnings)
+
+
+def _earlier(path: str | Path, model_settings: dict[str, Any], stress: bool) -> tuple[torch.nn.Module, np.ndarray]:
+    earlier, settings, offsets = load_model(path)
+    changed = [name for name in model_settings if settings.get(name) != model_settings[name]]
+    if changed:
+        raise ValueError(
+            f"{path} was trained with another model.{', model.'.join(changed)}; "
+            "train that round again, or set training.warm_start: false"
+        )
+    model = build_model(model_settings, stress)
+    model.load_state_dict(earlier.state_dict())
+    return model, offsets

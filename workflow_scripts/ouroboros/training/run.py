@@ -1,0 +1,103 @@
+"""One try at a training, from the state that was kept where there is one."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import seeds
+from ..graphs import GraphLoader, Graphs
+from .checks import overfitting
+from .compiled import CompiledStep, reason_not_to_compile
+from .course import Course
+from .force_matching import ForceMatching
+from .prepare import Start
+from .trainer import make_trainer
+
+VALIDATION_BATCH = 64
+
+
+class Run:
+    """One try at a training."""
+
+    def __init__(
+        self, start: Start, training: dict[str, Any], seed: int, device: str, course: Course, keep_every_s: float
+    ):
+        order, parts = seeds.integer(seed, "batches"), training["accumulation"]
+        self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
+        self.validation = GraphLoader(start.validation, max(training["batch_size"], VALIDATION_BATCH))
+        self.epochs = number_of_epochs(training, self.loader.steps)
+        self.start, self.training, self.device, self.course = start, training, device, course
+        steps = self.epochs * self.loader.steps
+        self.task = ForceMatching(start.model.train(), training, steps, _ignorant_loss(start.graphs, training))
+        self.not_compiled = reason_not_to_compile(training, device, steps)
+        self.keep_every_s = keep_every_s
+
+    def go(self, tensorboard: str | Path | None) -> None:
+        """Train to the end, from the state that was kept where there is one, and take up the best epoch's weights."""
+        if not self.not_compiled:
+            self._compile()
+        resumed = self.course.state if self.course.state.exists() else None
+        self.trainer = make_trainer(
+            self.training, self.device, self.epochs, self.loader.parts, self.course, self.keep_every_s, tensorboard
+        )
+        self.trainer.fit(self.task, self.loader, self.validation, ckpt_path=resumed, weights_only=False)
+        best = torch.load(self.course.best, map_location="cpu", weights_only=False)
+        self.task.load_state_dict(best["state_dict"])
+        self.best_epoch = int(best["epoch"])
+
+    def _compile(self) -> None:
+        step = CompiledStep(self.task)
+        began = time.perf_counter()
+        print("compiling the step ...", flush=True)
+        try:
+            step(next(iter(self.loader)))
+        except Exception as error:  # of the compiler, in a variety that torch does not promise
+            self.not_compiled = f"the compiler failed ({type(error).__name__})"
+            print(f"the step is not compiled: {error}", flush=True)
+            return
+        self.task.step, self.compile_seconds = step, time.perf_counter() - began
+        print(f"compiled in {self.compile_seconds:.0f} s", flush=True)
+
+    def summary(self) -> dict[str, Any]:
+        """How the training went."""
+        history, training = self.task.history, self.training
+        chosen = next(row for row in history if row["epoch"] == self.best_epoch)
+        stopped_early = self.trainer.current_epoch < self.epochs
+        warning = overfitting(history, self.best_epoch)
+        return {
+            "frames": {"train": len(self.start.graphs), "validation": len(self.start.validation)},
+            "best_epoch": self.best_epoch,
+            "epochs": self.trainer.current_epoch,
+            "steps": self.trainer.global_step,
+            "stop_reason": "validation loss stalled" if stopped_early else "all epochs done",
+            "validation": {
+                name: float(chosen[f"val_{name}"]) for name in ("loss", "energy_mae_meV", "force_mae_meV_per_A")
+            },
+            "overfitting": bool(warning),
+            "warnings": [warning] if warning else [],
+            "learning_rate": training["learning_rate"],
+            "parts_of_a_step": self.loader.parts,
+            "compiled": "no: " + self.not_compiled if self.not_compiled else f"in {self.compile_seconds:.1f} s",
+            "parameters": sum(p.numel() for p in self.task.model.parameters()),
+        }
+
+
+def number_of_epochs(training: dict[str, Any], steps_per_epoch: int) -> int:
+    """Epochs that `training.steps` makes, to whole validations, so that the last weights are validated."""
+    if training["epochs"] is not None:
+        return training["epochs"]
+    epochs = max(1, round(training["steps"] / steps_per_epoch))
+    every = min(training["validate_every_epochs"], epochs)
+    return every * round(epochs / every)
+
+
+def _ignorant_loss(graphs: Graphs, training: dict[str, Any]) -> float:
+    """The loss of a model that predicts zero energy (above the offsets) and zero forces for everything."""
+    energy, forces = graphs.energy, graphs.forces
+    if training["loss"] == "mse":
+        energy, forces = energy**2, forces**2
+    loss = training["energy_weight"] * np.abs(energy).mean() + training["force_weight"] * np.abs(forces).mean()
+    return float(loss) or float("inf")

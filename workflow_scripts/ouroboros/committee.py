@@ -90,7 +90,7 @@ class Evaluation(NamedTuple):
 
 
 class Committee:
-    """SchNetPack potentials with one cutoff, each evaluated on the same batches."""
+    """SchNetPack potentials with one cutoff, each evaluated on the same batches, in the highest precision of any."""
 
     def __init__(
         self,
@@ -113,7 +113,9 @@ class Committee:
         for member in members:
             if stress and properties.stress not in member.model_outputs:
                 activate_model_stress(member, properties.stress)
-        self.members, self.stress = [member.to(device).eval() for member in members], stress
+        precisions = {weights.dtype for member in members for weights in member.parameters()}
+        self.dtype = torch.float64 if torch.float64 in precisions else torch.float32
+        self.members, self.stress = [member.to(device, self.dtype).eval() for member in members], stress
         self.energy_offsets, self.cutoff, self.device = np.asarray(energy_offsets), cutoff, device
 
     @classmethod
@@ -156,10 +158,10 @@ class Committee:
         if not len(frames):
             energy, forces, stress = (np.zeros((len(self.members), 0, *shape)) for shape in ((), (3,), (3, 3)))
             return Prediction(energy, forces, frames.n_atoms, stress if self.stress else None)
-        graphs = Graphs(frames, self.cutoff)
+        graphs = Graphs(frames, self.cutoff, dtype=self.dtype)
         parts = [self.evaluate(self._to_device(batch)) for batch in GraphLoader(graphs, batch_size)]
-        energy, forces = (_together([part[i] for part in parts]) for i in range(2))
-        energy = energy + self._offsets(frames)
+        energy = _together([part.energy for part in parts]) + self._offsets(frames)
+        forces = _together([part.forces for part in parts])
         if not self.stress:
             return Prediction(energy, forces, frames.n_atoms)
         stress = _together([part.stress for part in parts if part.stress is not None])
@@ -181,7 +183,7 @@ class Committee:
         if not len(frames):
             return np.zeros((0, 0))
         elements = np.unique(frames.numbers) if elements is None else elements
-        graphs, network = Graphs(frames, self.cutoff), self.members[0]
+        graphs, network = Graphs(frames, self.cutoff, dtype=self.dtype), self.members[0]
         atoms = []
         with torch.no_grad():
             for batch in GraphLoader(graphs, batch_size):

@@ -15,7 +15,7 @@ ALL_PAIRS_UP_TO = 64  # atoms an isolated system: below it every pair is kept fo
 class CommitteeModel(ModelInterface):
     """Energy and forces are the committee's mean; what a walker is watched by comes along.
 
-    The state is kept in float64 and the networks see float32, so that integration adds no rounding of its own.
+    The state is kept in float64, whatever precision the networks see, so that integration adds no rounding of its own.
     Energies leave out the atomic offsets, which do not change along a trajectory. Stress, for dynamics at constant
     pressure, comes from a committee that evaluates it (`Committee.load(..., stress=True)`).
     """
@@ -40,13 +40,13 @@ class CommitteeModel(ModelInterface):
         idx_i, idx_j, offsets = self._neighbours(state)
         inputs = {
             properties.Z: state.atomic_numbers.long(),
-            properties.R: state.positions.float(),
+            properties.R: state.positions.to(self.committee.dtype),
             properties.idx_m: state.system_idx,
             properties.idx_i: idx_i,
             properties.idx_j: idx_j,
-            properties.offsets: offsets.float(),
+            properties.offsets: offsets.to(self.committee.dtype),
             properties.n_atoms: state.n_atoms_per_system,
-            properties.cell: state.row_vector_cell.float(),
+            properties.cell: state.row_vector_cell.to(self.committee.dtype),
         }
         evaluation = self.committee.evaluate(inputs)
         energies, forces = evaluation.energy.double(), evaluation.forces.double()

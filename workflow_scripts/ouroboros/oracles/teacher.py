@@ -17,7 +17,7 @@ DEFAULTS: dict[str, Any] = {"kind": "model", "charge": 0, "multiplicity": 1, "pa
 
 
 class TeacherOracle:
-    """The mean of a committee's members, in their float32.
+    """The mean of a committee's members, in the precision that they were trained in.
 
     The SHA-256 of the files is the identity; where they lie does not matter. A model knows nothing of charge and
     spin: those of the settings say what it was trained on.

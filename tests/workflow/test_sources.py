@@ -93,12 +93,14 @@ def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
     alloy = thermal(bulk("CuAu", "cesiumchloride", a=3.0) * (2, 1, 1), emt, 10, 0.08)
     for atoms in copper + alloy:
         atoms.info["dft_pressure"] = -stress_of_emt(atoms) / units.GPa
+        atoms.info["phase"] = "alloy" if "Au" in atoms.symbols else "pure"
     ase.io.write(tmp_path / "copper.extxyz", copper)
     ase.io.write(tmp_path / "alloy.extxyz", alloy)
     oracle = {"kind": "ase", "ase": {"calculator": "ase.calculators.emt.EMT", "level_of_theory": "EMT"}}
     config = from_files([tmp_path / "copper.extxyz", tmp_path / "alloy.extxyz"], oracle=oracle)
     pressure = {"stress_key": "dft_pressure", "stress_unit": "GPa", "stress_sign": "pressure"}
-    config = changed(config, **{f"reference__files__{name}": value for name, value in pressure.items()})
+    named = pressure | {"columns": {"config_type": "phase"}}
+    config = changed(config, **{f"reference__files__{name}": value for name, value in named.items()})
     home = tmp_path / "results/own"
     targets = [
         "start-42/round_0/analysis/analysis.json",
@@ -122,6 +124,12 @@ def test_a_periodic_metal_of_ones_own_with_any_ase_calculator(tmp_path: Path):
     assert len(dataset) == 20
     for atoms in dataset.to_atoms():  # of the reference and of the oracle
         np.testing.assert_allclose(atoms.get_stress(voigt=False), stress_of_emt(atoms), atol=1e-7)
+    errors = read(home / "start-42/round_0/test/metrics.json")
+    assert errors["committee"]["stress_frames"] == errors["frames"] == 10
+    assert 0 < errors["committee"]["stress_mae_GPa"] < 20
+    for groups in (errors["by_config_type"], errors["by_source"]):
+        assert len(groups) == 2 and sum(group["frames"] for group in groups.values()) == 10
+    assert set(errors["by_config_type"]) == {"alloy", "pure"} and set(errors["by_element"]) == {"Cu", "Au"}
     # another oracle passes the gate and labels anew, all in one call
     other = {**oracle, "ase": {**oracle["ase"], "version": "another"}}
     dry = snakemake(

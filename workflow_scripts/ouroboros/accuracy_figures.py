@@ -167,9 +167,11 @@ def _note(axes: Axes, what: str, count: int, name: str, errors: dict[str, Any], 
     shown = unit.replace("_per_A", "/Å")
     lines = [f"{count:,} {what}".replace(",", "\u202f")]
     lines += [f"{title} {_short(errors[f'{name}_{kind}_{unit}'])} {shown}" for title, kind in KINDS.items()]
-    if errors[f"{name}_r2"] is not None:
-        lines.append(f"R² {errors[f'{name}_r2']:.5f}")
-    axes.text(0.04, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8.5)
+    r2 = errors[f"{name}_r2"]
+    if r2 is not None:
+        lines.append(f"R² {r2:.5f}" if r2 > 0.99 else f"R² {r2:.2f}")
+    behind = {"facecolor": "white", "alpha": 0.7, "linewidth": 0}
+    axes.text(0.04, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8.5, bbox=behind)
 
 
 def _histogram(axes: Axes, error: np.ndarray, groups: dict[str, np.ndarray], colours: Sequence[Any]) -> float:

@@ -1,6 +1,6 @@
 """Which frames belong together when errors are told by temperature, by source or by another column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,11 @@ def _quarters(values: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(_names(ends, digits=4), masks, strict=True))
 
 
-def _names(groups: Sequence[Any], digits: int = 6) -> list[str]:
+def _names(groups: Iterable[Any], digits: int = 6) -> list[str]:
     """Each group's value, or its ends, as a key of JSON: with `digits`, or with as many as tell the groups apart."""
-    groups = [np.atleast_1d(group) for group in groups]
+    ends = [np.atleast_1d(group) for group in groups]
     for enough in (digits, 9, 17):
-        names = [" to ".join(_name(value, enough) for value in group) for group in groups]
+        names = [" to ".join(_name(value, enough) for value in group) for group in ends]
         if len(set(names)) == len(names):
             break
     return names

@@ -1,6 +1,7 @@
 """Figures of training, exploration and the whole run."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 

@@ -20,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo run quick unlock sweep report test lint config lock clean
+.PHONY: help env demo run quick unlock sweep overfit report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,9 @@ unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock beh
 sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
 	$(SNAKEMAKE) sweep --configfile $(CONFIG) --keep-going $(ARGS)
 	@$(PYTHON) -m ouroboros.sweeps $(CONFIG)
+
+overfit: env $(CONFIG) ## can the model learn one batch by heart? make overfit CONFIG=my.yaml
+	$(SNAKEMAKE) overfit --configfile $(CONFIG) $(ARGS)
 
 report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))

@@ -22,6 +22,7 @@ include: "rules/select.smk"
 include: "rules/label.smk"
 include: "rules/report.smk"
 include: "rules/sweep.smk"
+include: "rules/overfit.smk"
 
 
 rule all:

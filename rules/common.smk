@@ -26,6 +26,7 @@ LOGS = f"{HOME}/logs"
 TIMES = f"{HOME}/benchmarks"
 PUBLISHED_SPLITS = f"{REFERENCE}/raw/splits"
 SWEEP = f"{HOME}/sweep"
+OVERFIT = f"{HOME}/overfit"
 STATES = f"{HOME}/states"  # of unfinished trainings; undeclared like the labels, so that a killed one goes on
 STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared outputs of a failed job, labels stay
 
@@ -311,12 +312,18 @@ def sweep_model(wildcards):
 
 
 def sweep_training(wildcards):
-    return without(with_changes(config, SWEEP_RUNS[wildcards.run])["training"], "warm_start")
+    return without(with_changes(config, SWEEP_RUNS[wildcards.run])["training"], "warm_start", "from_scratch_every")
 
 
 def sweep_seed(wildcards):
     """The same for every run, so that runs of one seed see the frames in the same order."""
     return seeds.integer(config["seed"], "sweep", int(wildcards.s))
+
+
+def one_batch_training():
+    """The training of the config on one batch, all its steps."""
+    one_batch = {"overfit_batches": 1, "epochs": None, "early_stopping_patience": None, "average_decay": None}
+    return without(config["training"], "warm_start", "from_scratch_every") | one_batch
 
 
 # --- targets ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Rules train and sweep_train: one committee member."""
+"""Rules train, sweep_train and overfit_train: one committee member."""
 
 import shutil
 from pathlib import Path

@@ -65,6 +65,7 @@ def test_names_of_runs_are_folders_that_need_no_quotes_and_tell_the_values():
         ({"over": {"model.cutoff_A": [5, 5.0]}}, ["model.cutoff_A", "[5, 5.0]", "once"]),
         ({"over": {"model.n_filters": [32, 64]}}, ["model.n_filters", "change nothing", "schnet"]),
         ({"over": {"training.warm_start": [True, False]}}, ["training.warm_start", "round 0"]),
+        ({"over": {"training.plateau_factor": [0.5, 0.1]}}, ["training.plateau_factor", "schedule is plateau"]),
         ({"over": {"training.steps": [10, 20], "training.epochs": [10]}, "grid": True}, ["training.steps", "epochs"]),
         ({"seeds": [1, 1]}, ["sweep.seeds", "[1, 1]", "once"]),
         ({"seeds": []}, ["sweep.seeds", "at least 1"]),
@@ -98,6 +99,7 @@ def made_up(**runs):
                     "seconds": seconds,
                     **{"epochs": 10, "steps": 100, "best_epoch": 9, "stop_reason": "all epochs done"},
                     **{"parameters": 500, "frames": {"train": 40, "validation": 10}, "device": "cpu, 1 threads"},
+                    "interventions": [],
                 }
             )
             tests.append({"committee": {"force_mae_meV_per_A": test, "energy_mae_meV": 2.0}})
@@ -158,6 +160,15 @@ def test_the_figure_tells_how_many_seeds_stand_behind_it(seeds, remark, tmp_path
     assert remark in text
     assert ">3<" in text and ">6<" in text  # each run is labelled with its value
     assert "Pareto front" in text and "lowest validation error" in text
+
+
+def test_a_training_that_was_slowed_down_is_told(tmp_path):
+    """The trainer goes on at a tenth of a learning rate that diverges, which is not what the run's name says."""
+    table = made_up(**TOLD_APART)
+    assert list(table["interventions"]) == [""] * 4
+    table.loc[1, "interventions"] = "diverged: goes on at a tenth of the learning rate"
+    error_against_time(over_seeds(table), table, tmp_path / "figure.svg")
+    assert "1 of 4 trainings had to be changed on the way" in (tmp_path / "figure.svg").read_text(encoding="utf-8")
 
 
 def test_times_of_different_devices_are_marked_in_the_figure(tmp_path):

@@ -83,6 +83,8 @@ def _remarks(seeds: int, table: pd.DataFrame) -> list[str]:
     remarks = [f"mean and range of {seeds} seeds" if seeds > 1 else "one seed: a difference may be chance"]
     if table["device"].nunique() > 1:
         remarks.append("times of different devices, not to be compared")
+    if changed := int((table["interventions"] != "").sum()):
+        remarks.append(f"{changed} of {len(table)} trainings had to be changed on the way, see table.csv")
     return remarks
 
 

@@ -36,6 +36,9 @@ def tabulate(rows: list[dict[str, Any]], trainings: list[dict[str, Any]], tests:
                 **{name: training[name] for name in ("epochs", "steps", "best_epoch", "stop_reason", "parameters")},
                 "train_frames": training["frames"]["train"],
                 "device": training["device"],
+                "interventions": "; ".join(
+                    f"{event['what']}: {event['action']}" for event in training["interventions"]
+                ),
             }
         )
     return pd.DataFrame(table)

@@ -12,6 +12,14 @@ KEYS = [
     f"{section}.{name}" for section, model in (("model", Model), ("training", Training)) for name in model.model_fields
 ]
 
+NEEDS = {  # a key, and what another one has to be for it to change anything
+    "model.n_filters": ("model.representation", ["schnet"]),
+    "model.lmax": ("model.representation", ["so3net"]),
+    "model.shared_filters": ("model.representation", ["painn"]),
+    "training.steps": ("training.epochs", [None]),
+    "training.plateau_factor": ("training.schedule", ["plateau"]),
+    "training.plateau_patience": ("training.schedule", ["plateau"]),
+}
 LONGEST_NAME = 200  # characters; file systems end at 255
 
 
@@ -49,16 +57,17 @@ def _unknown(name: str) -> str:
 def _without_effect(settings: dict[str, Any]) -> Iterator[str]:
     """A key that no run uses would be trained again and again to the same end."""
     runs = [with_changes(settings, change) for change in sweep_runs(settings).values()]
-    conditions = {
-        "model.n_filters": (any(r["model"]["representation"] == "schnet" for r in runs), "only schnet has filters"),
-        "model.lmax": (any(r["model"]["representation"] == "so3net" for r in runs), "only so3net uses it"),
-        "training.steps": (any(r["training"]["epochs"] is None for r in runs), "training.epochs is set and goes first"),
-        "training.warmup_fraction": (
-            any(r["training"]["schedule"] == "one_cycle" for r in runs),
-            "only the schedule one_cycle warms up",
-        ),
-        "training.warm_start": (False, "a sweep trains on the data of round 0, which has no round before it"),
-    }
-    for name, (used, why) in conditions.items():
-        if name in settings["sweep"]["over"] and not used:
-            yield f"Config key 'sweep.over' lists values for {name}, but they change nothing here: {why}."
+    for name, (needed, values) in NEEDS.items():
+        section, other = needed.split(".")
+        if name in settings["sweep"]["over"] and not any(run[section][other] in values for run in runs):
+            asked = " or ".join("null" if value is None else str(value) for value in values)
+            yield (
+                f"Config key 'sweep.over' lists values for {name}, which change nothing unless {needed} is {asked}; "
+                f"take the key out, or set {needed}."
+            )
+    for name in ("training.warm_start", "training.from_scratch_every"):
+        if name in settings["sweep"]["over"]:
+            yield (
+                f"Config key 'sweep.over' lists values for {name}, which change nothing: a sweep trains on the data of "
+                "round 0, which has no round before it; take the key out."
+            )

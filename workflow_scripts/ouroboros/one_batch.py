@@ -1,7 +1,7 @@
 """Whether a network can learn one batch by heart, the first thing to try where a training disappoints.
 
-"Overfit one batch" of Karpathy's recipe (https://karpathy.github.io/2019/04/25/recipe/): what is left of the error comes
-neither from too few data nor from poor generalisation, but from the labels, the model or the optimiser.
+"Overfit one batch" of Karpathy's recipe (https://karpathy.github.io/2019/04/25/recipe/): what is left of the error
+comes neither from too few data nor from poor generalisation, but from the labels, the model or the optimiser.
 """
 
 from typing import Any
@@ -34,8 +34,8 @@ def judge(training: dict[str, Any]) -> tuple[str, dict[str, float]]:
     if not error <= LIMIT * size:
         raise ValueError(
             f"one batch was not learnt by heart: {what}; {LIMIT:.0%} is expected. Look at curves.svg: a loss that "
-            "still falls wants a larger training.steps, one that jumps about a smaller training.learning_rate; one that lies "
-            "flat means a network too small, or labels that the positions do not determine (two levels of theory or "
-            "charges in one set, forces that are not those of the energy, wrong units)"
+            "still falls wants a larger training.steps, one that jumps about a smaller training.learning_rate; one "
+            "that lies flat means a network too small, or labels that the positions do not determine (two levels of "
+            "theory or charges in one set, forces that are not those of the energy, wrong units)"
         )
     return f"One batch is learnt by heart: {what}. Data, model and optimiser fit together.", figures

@@ -1,6 +1,7 @@
 """Neighbour lists computed once, and batches cut from them in SchNetPack's input format."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,10 +135,18 @@ class GraphLoader:
         """The next pass is this epoch."""
         self.epoch = epoch
 
-    def order(self) -> np.ndarray:
-        """(n_frames,) the order of the frames in this epoch."""
+    def order(self, epoch: int) -> np.ndarray:
+        """(n_frames,) the order of the frames in an epoch."""
         n = len(self.graphs)
-        return np.arange(n) if self.seed is None else np.random.default_rng([self.seed, self.epoch]).permutation(n)
+        return np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
+
+    def _steps(self, epoch: int) -> Iterator[np.ndarray]:
+        order = self.order(epoch)
+        yield from (order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size))
+
+    def _parts(self, epoch: int) -> Iterator[np.ndarray]:
+        for indices in self._steps(epoch):
+            yield from np.array_split(indices, min(self.parts, len(indices)))
 
     @property
     def steps(self) -> int:
@@ -148,10 +157,17 @@ class GraphLoader:
         last = len(self.graphs) - (self.steps - 1) * self.batch_size
         return (self.steps - 1) * self.parts + min(self.parts, last)
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        order = self.order()
-        for start in range(0, len(order), self.batch_size):
-            indices = order[start : start + self.batch_size]
+    def largest(self, epochs: int) -> tuple[int, int]:
+        """The largest numbers of atoms and of pairs in a batch of the first `epochs` epochs."""
+        sizes, largest = np.stack([self.graphs._n_atoms, self.graphs._n_pairs]), np.zeros(2, dtype=int)
+        for epoch in range(epochs if self.seed is not None else 1):
+            order, parts = self.order(epoch), list(self._parts(epoch))
+            starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+            largest = np.maximum(largest, np.add.reduceat(sizes[:, order], starts, axis=1).max(axis=1))
+        return int(largest[0]), int(largest[1])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for indices in self._steps(self.epoch):
             if self.parts == 1:
                 yield self.graphs.batch(indices)
                 continue

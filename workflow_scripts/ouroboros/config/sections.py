@@ -24,13 +24,13 @@ class Model(Section):
     """The network, all SchNetPack's own."""
 
     representation: Literal["painn", "schnet", "so3net"] = key("painn", "painn (equivariant), schnet or so3net")
-    n_atom_basis: int = key(64, "features an atom", ge=4, le=1024)
+    n_atom_basis: int = key(128, "features an atom", ge=4, le=1024)
     n_interactions: int = key(3, "interaction blocks", ge=1, le=12)
     n_rbf: int = key(20, "radial basis functions", ge=2, le=300)
     cutoff_A: float = key(5.0, "neighbour cutoff", "Å", gt=0.5, le=20)
     radial_basis: Literal["gaussian", "bessel"] = key("gaussian", "the radial basis functions")
     cutoff_function: Literal["cosine", "mollifier"] = key("cosine", "how interactions fade towards the cutoff")
-    n_filters: int = key(64, "filters of SchNet's convolutions; the others do not use it", ge=4, le=1024)
+    n_filters: int = key(128, "filters of SchNet's convolutions; the others do not use it", ge=4, le=1024)
     lmax: int = key(2, "highest angular momentum of SO3net; the others do not use it", ge=0, le=6)
     shared_interactions: bool = key(False, "all interaction blocks have the same weights")
     shared_filters: bool = key(False, "all blocks of PaiNN have the same filters; the others do not use it")

@@ -138,7 +138,7 @@ def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
 
 def _left_over_offset(energy: np.ndarray) -> str:
     mean, spread = energy.mean(), energy.std()
-    if abs(mean) < 100 * max(spread, 0.01):
+    if abs(mean) < 20 * max(spread, 0.05):
         return ""
     return (
         f"the energies to learn lie at {mean:.6g} eV with a spread of {spread:.3g} eV: the energy offset of the atoms "

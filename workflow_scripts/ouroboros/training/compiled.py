@@ -17,13 +17,10 @@ import torch
 from schnetpack import properties
 from torch.func import functional_call, grad, grad_and_value
 
+from ..graphs import COUNTS, PARTS
 from .force_matching import ForceMatching, absolute_errors
 
 PAYS_FROM_STEPS = 5000  # compiling takes as long as it saves in some 2,000 to 4,000 steps
-NEEDED = (
-    properties.n_atoms, properties.Z, properties.R, properties.idx_m, properties.idx_i, properties.idx_j,
-    properties.offsets, properties.energy, properties.forces,
-)  # fmt: skip
 
 
 def reason_not_to_compile(training: dict[str, Any], device: str, steps: int) -> str:
@@ -32,8 +29,6 @@ def reason_not_to_compile(training: dict[str, Any], device: str, steps: int) -> 
         return "training.compile is never"
     if training["stress_weight"] > 0:
         return "a step with stress is not compiled"
-    if training["accumulation"] > 1:
-        return "a step in several parts is not compiled"
     if training["compile"] == "always":
         return ""
     if device != "cpu":
@@ -45,50 +40,91 @@ def reason_not_to_compile(training: dict[str, Any], device: str, steps: int) -> 
 
 
 class CompiledStep:
-    """A step for `ForceMatching`: what `eager_step` gives, in about half the time."""
+    """A step for `ForceMatching`: what `eager_step` gives, in about half the time.
 
-    def __init__(self, task: ForceMatching):
+    The compiled function takes batches of one size only, that of the largest, so that it is compiled once. What is
+    missing is filled up with atoms of a frame that does not count, bound to nothing.
+    """
+
+    def __init__(self, task: ForceMatching, frames: int, atoms: int, pairs: int, cutoff: float):
+        """Prepare; the first call compiles.
+
+        Args:
+            task: gives model and loss.
+            frames: the largest number in a batch.
+            atoms: likewise.
+            pairs: likewise.
+            cutoff: Å.
+        """
         self._task, self._energy = task, _Energy(task.model)
+        self._sizes, self._cutoff = {"frames": frames, "atoms": atoms + 1, "pairs": pairs}, cutoff
         self._names, self._weights = zip(*self._energy.named_parameters(), strict=True)
-        self._function = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=True)
+        self._function = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
 
     def __call__(self, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss of a batch, which knows its gradients already, and the sums that `eager_step` gives."""
-        with _without_script():
-            gradients, (loss, sums) = self._function(self._weights, {name: batch[name] for name in NEEDED})
+        with _compilable():
+            gradients, (loss, sums) = self._function(self._weights, self._filled_up(batch), batch.get(PARTS, 1))
         return _WithGradients.apply(loss.detach(), gradients, *self._weights), sums.detach()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CompiledStep":
         """Itself: Lightning's moving average copies the whole task for the sake of its weights."""
         return self
 
-    def _loss(self, weights: tuple[torch.Tensor, ...], batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        named = dict(zip(self._names, weights, strict=True))
+    def _filled_up(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        last, outside = self._sizes["atoms"] - 1, [2 * self._cutoff, 0.0, 0.0]  # too far away to interact with itself
+        fill: dict[str, tuple[str, Any]] = {
+            properties.energy: ("frames", 0),
+            properties.Z: ("atoms", 0),
+            properties.R: ("atoms", 0),
+            properties.forces: ("atoms", 0),
+            properties.idx_m: ("atoms", self._sizes["frames"]),
+            properties.idx_i: ("pairs", last),
+            properties.idx_j: ("pairs", last),
+            properties.offsets: ("pairs", outside),
+        }
+        filled = {}
+        for name, (size, value) in fill.items():
+            tensor = batch[name]
+            whole = tensor.new_empty(self._sizes[size], *tensor.shape[1:])
+            whole[: len(tensor)] = tensor
+            whole[len(tensor) :] = torch.tensor(value, dtype=tensor.dtype)
+            filled[name] = whole
+        counts = batch.get(COUNTS) or {name: batch[name].numel() for name in (properties.energy, properties.forces)}
+        filled |= {f"{COUNTS}{name}": torch.tensor(float(count)) for name, count in counts.items()}
+        return filled
+
+    def _loss(
+        self, weights: tuple[torch.Tensor, ...], batch: dict[str, torch.Tensor], parts: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        named, frames = dict(zip(self._names, weights, strict=True)), self._sizes["frames"]
 
         def energy(positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            energies = functional_call(self._energy, named, (batch, positions))
+            energies = functional_call(self._energy, named, (batch, positions, frames + 1))[:frames]
             return energies.sum(), energies
 
         gradient, energies = grad(energy, has_aux=True)(batch[properties.R])
         prediction = {properties.energy: energies, properties.forces: -gradient}
-        loss = self._task.weighted(prediction, batch)
-        return loss, absolute_errors(loss, prediction, batch)
+        counts = {name: batch[f"{COUNTS}{name}"] for name in prediction}
+        labels = {name: batch[name] for name in prediction} | {COUNTS: counts, PARTS: parts}
+        loss = self._task.weighted(prediction, labels)
+        return loss, absolute_errors(loss, prediction, labels)
 
 
 class _Energy(torch.nn.Module):
     """The potential's energy alone; SchNetPack's own sum over atoms looks at the data for the number of frames."""
 
-    def __init__(self, model: torch.nn.Module):
+    def __init__(self, model: Any):
         super().__init__()
         self.inputs, self.representation = model.input_modules, model.representation
         self.per_atom = model.output_modules[0].outnet
 
-    def forward(self, batch: dict[str, torch.Tensor], positions: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: dict[str, torch.Tensor], positions: torch.Tensor, frames: int) -> torch.Tensor:
         inputs = batch | {properties.R: positions}
         for module in self.inputs:
             inputs = module(inputs)
         per_atom = self.per_atom(self.representation(inputs)["scalar_representation"]).squeeze(-1)
-        return per_atom.new_zeros(batch[properties.n_atoms].shape[0]).index_add(0, batch[properties.idx_m], per_atom)
+        return per_atom.new_zeros(frames).index_add(0, batch[properties.idx_m], per_atom)
 
 
 class _WithGradients(torch.autograd.Function):
@@ -105,8 +141,8 @@ class _WithGradients(torch.autograd.Function):
 
 
 @contextmanager
-def _without_script() -> Iterator[None]:
-    """SchNetPack's sum over neighbours is a TorchScript function, which the compiler cannot look into."""
+def _compilable() -> Iterator[None]:
+    """SchNetPack's sum over neighbours is TorchScript, which the compiler cannot look into: a plain one for it."""
     scripted = schnetpack.nn.scatter._scatter_add
     schnetpack.nn.scatter._scatter_add = _scatter_add
     try:

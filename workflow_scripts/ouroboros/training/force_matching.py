@@ -7,6 +7,7 @@ from typing import Any
 import schnetpack as spk
 import torch
 from schnetpack import properties
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ..graphs import COUNTS, PARTS
 from .schedules import linear_warmup, plateau, schedule
@@ -66,8 +67,10 @@ class ForceMatching(spk.AtomisticTask):
         self.step = step or self.eager_step
         self.history: list[dict[str, float]] = []
         self.seconds_before, self._began = 0.0, time.perf_counter()
-        self._plateau, self._plateau_state = None, None
-        self._sums, self._validated = {"train": Sums(), "val": Sums()}, {}
+        self._plateau: ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] | None = None
+        self._sums = {"train": Sums(), "val": Sums()}
+        self._validated: dict[str, float] = {}
 
     def save_hyperparameters(self, *_: Any, **__: Any) -> None:
         """Not SchNetPack's way, which puts the whole network into every log; training.json has the settings."""
@@ -107,6 +110,8 @@ class ForceMatching(spk.AtomisticTask):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         """The loss of one batch."""
         loss, sums = self.step(batch)
+        if not self.history and not batch_idx and loss.isfinite():  # an untrained model may know less than nothing
+            self.ignorant_loss = max(self.ignorant_loss, loss.item())
         self._watch(loss.detach(), "training", batch_idx)
         self._sums["train"].add(sums, batch)
         return loss

@@ -12,8 +12,9 @@ from ..frames import Frames
 from ..graphs import Graphs
 from ..models import build_model, load_model
 from .bootstrap import resampled
-from .checks import first_batch, refuse_missing_labels, scale_warnings
+from .checks import TrainingError, first_batch, refuse_missing_labels, scale_warnings
 
+FIRST_BATCH = 64  # frames at most: a look, not a test of the memory
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -50,6 +51,11 @@ def prepare(
     frames = frames.with_columns(row=np.arange(len(frames)))
     refuse_missing_labels(frames, training["stress_weight"])
     train, validation = (frames.take(frames.columns["subset"] == name) for name in ("train", "validation"))
+    if not len(train) or not (len(validation) or training["overfit_batches"]):
+        raise TrainingError(
+            f"the data set has {len(train)} frames for training and {len(validation)} frames for validation; "
+            "at least one of each is needed, look at split.train and split.validation"
+        )
     if training["overfit_batches"]:
         train = validation = train.take(
             np.arange(min(len(train), training["overfit_batches"] * training["batch_size"]))
@@ -63,7 +69,7 @@ def prepare(
         model, offsets = build_model(model_settings, stress), fit_energy_offsets(train)
     model = model.to(dtype).train()
     graphs, held_back = (Graphs(part, model_settings["cutoff_A"], offsets, dtype) for part in (train, validation))
-    sizes = first_batch(model, graphs.batch(np.arange(min(len(graphs), training["batch_size"]))))
+    sizes = first_batch(model, graphs.batch(np.arange(min(len(graphs), training["batch_size"], FIRST_BATCH))))
     warnings = scale_warnings(sizes, graphs.energy)
     for warning in warnings:
         print(f"Warning: {warning}", flush=True)

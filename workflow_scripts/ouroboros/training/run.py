@@ -14,7 +14,7 @@ from .compiled import CompiledStep, reason_not_to_compile
 from .course import Course
 from .force_matching import ForceMatching
 from .prepare import Start
-from .trainer import make_trainer
+from .trainer import count_batches_anew, make_trainer
 
 VALIDATION_BATCH = 64
 
@@ -27,7 +27,7 @@ class Run:
     ):
         order, parts = seeds.integer(seed, "batches"), training["accumulation"]
         self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
-        self.validation = GraphLoader(start.validation, max(training["batch_size"], VALIDATION_BATCH))
+        self.validation = GraphLoader(start.validation, max(training["batch_size"] // parts, VALIDATION_BATCH))
         self.epochs = number_of_epochs(training, self.loader.steps)
         self.start, self.training, self.device, self.course = start, training, device, course
         steps = self.epochs * self.loader.steps
@@ -40,6 +40,8 @@ class Run:
         if not self.not_compiled:
             self._compile()
         resumed = self.course.state if self.course.state.exists() else None
+        if resumed:
+            count_batches_anew(resumed, len(self.loader))
         self.trainer = make_trainer(
             self.training, self.device, self.epochs, self.loader.parts, self.course, self.keep_every_s, tensorboard
         )
@@ -49,8 +51,11 @@ class Run:
         self.best_epoch = int(best["epoch"])
 
     def _compile(self) -> None:
-        step = CompiledStep(self.task)
-        began = time.perf_counter()
+        frames = -(-self.loader.batch_size // self.loader.parts)
+        cutoff = float(self.task.model.representation.cutoff)
+        step = CompiledStep(self.task, frames, *self.loader.largest(self.epochs), cutoff)
+        began, default = time.perf_counter(), torch.get_default_dtype()
+        torch.set_default_dtype(next(self.task.model.parameters()).dtype)  # as Lightning does in double precision
         print("compiling the step ...", flush=True)
         try:
             step(next(iter(self.loader)))
@@ -58,6 +63,8 @@ class Run:
             self.not_compiled = f"the compiler failed ({type(error).__name__})"
             print(f"the step is not compiled: {error}", flush=True)
             return
+        finally:
+            torch.set_default_dtype(default)
         self.task.step, self.compile_seconds = step, time.perf_counter() - began
         print(f"compiled in {self.compile_seconds:.0f} s", flush=True)
 

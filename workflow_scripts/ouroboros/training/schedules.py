@@ -37,6 +37,8 @@ def schedule(optimiser: torch.optim.Optimizer, training: dict[str, Any], total_s
     (arXiv:1608.03983) without restarts.
     """
     warmup = warmup_steps(training, total_steps)
+    if total_steps < 3:  # no time to go up and down
+        return []
     match training["schedule"]:
         case "one_cycle":
             rising = max(warmup / total_steps, 2 / total_steps)  # torch divides by steps - 1
@@ -44,7 +46,7 @@ def schedule(optimiser: torch.optim.Optimizer, training: dict[str, Any], total_s
                 optimiser,
                 max_lr=training["learning_rate"],
                 total_steps=total_steps,
-                pct_start=min(rising, 1.0),
+                pct_start=rising,
                 cycle_momentum=False,
             )
             return [{"scheduler": cycle, "interval": "step"}]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -17,7 +18,7 @@ from .course import Course
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # banners and tips are no part of a rule's log
 warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # as it has to be
-PRECISIONS = {"float32": "32-true", "float64": "64-true"}
+PRECISIONS: dict[str, Any] = {"float32": "32-true", "float64": "64-true"}
 
 
 class KeepState(Checkpoint):
@@ -38,6 +39,19 @@ class KeepState(Checkpoint):
         trainer.save_checkpoint(part)
         os.replace(part, self.path)
         self._last = time.perf_counter()
+
+
+def count_batches_anew(state: Path, batches: int) -> None:
+    """Tell a kept state how many batches an epoch has, or Lightning would take another number for half an epoch.
+
+    It changes where the steps are split into more parts than when the state was kept.
+    """
+    checkpoint = torch.load(state, weights_only=False)
+    done = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+    if done["ready"] != batches:
+        done.update(dict.fromkeys(done, batches))
+        torch.save(checkpoint, state.with_suffix(".part"))
+        os.replace(state.with_suffix(".part"), state)
 
 
 def make_trainer(

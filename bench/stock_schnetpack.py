@@ -1,0 +1,102 @@
+"""SchNetPack 2.2 as its own configuration for MD17 sets it up: data module, task and trainer, nothing of ours in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import schnetpack as spk
+import schnetpack.transform as trn
+import torch
+import torchmetrics
+from ase import Atoms
+from schnetpack.data import ASEAtomsData, AtomsDataModule
+from torch.utils.data import Sampler
+
+
+class GivenOrder(Sampler):
+    """The orders of a list, one an epoch."""
+
+    def __init__(self, data_source: Any, orders: list[list[int]]):
+        self.orders, self.epoch = orders, 0
+
+    def __len__(self) -> int:
+        return len(self.orders[0])
+
+    def __iter__(self) -> Iterator[int]:
+        self.epoch += 1
+        return iter(self.orders[self.epoch - 1])
+
+
+def write_database(path: Path, images: list[Atoms]) -> None:
+    """Labelled ASE atoms as a SchNetPack database."""
+    data = ASEAtomsData.create(str(path), distance_unit="Ang", property_unit_dict={"energy": "eV", "forces": "eV/Ang"})
+    data.add_systems(
+        property_list=[{"energy": [atoms.get_potential_energy()], "forces": atoms.get_forces()} for atoms in images],
+        atoms_list=images,
+    )
+
+
+def data_module(
+    database: Path, split: Path, batch_size: int, cutoff: float, workers: int, orders: list[list[int]] | None = None
+) -> AtomsDataModule:
+    """The data module with the transforms of SchNetPack's configuration `md17`."""
+    given = {"train_sampler_cls": GivenOrder, "train_sampler_args": {"orders": orders}} if orders else {}
+    return AtomsDataModule(
+        str(database),
+        batch_size=batch_size,
+        split_file=str(split),
+        transforms=[
+            trn.SubtractCenterOfMass(),
+            trn.RemoveOffsets("energy", remove_mean=True),
+            trn.MatScipyNeighborList(cutoff=cutoff),
+            trn.CastTo32(),
+        ],
+        num_workers=workers,
+        num_val_workers=0,
+        **given,
+    )
+
+
+def network(kind: str, width: int, interactions: int, cutoff: float) -> spk.model.NeuralNetworkPotential:
+    """SchNet or PaiNN with 20 Gaussians, energy and forces."""
+    radial, fade = spk.nn.GaussianRBF(n_rbf=20, cutoff=cutoff), spk.nn.CosineCutoff(cutoff)
+    representation = {"schnet": spk.representation.SchNet, "painn": spk.representation.PaiNN}[kind](
+        n_atom_basis=width, n_interactions=interactions, radial_basis=radial, cutoff_fn=fade
+    )
+    return spk.model.NeuralNetworkPotential(
+        representation,
+        input_modules=[spk.atomistic.PairwiseDistances()],
+        output_modules=[spk.atomistic.Atomwise(width, output_key="energy"), spk.atomistic.Forces()],
+        postprocessors=[trn.CastTo64(), trn.AddOffsets("energy", add_mean=True)],
+    )
+
+
+def task(
+    model: spk.model.NeuralNetworkPotential, loss: type[torch.nn.Module], weights: tuple[float, float], **how: Any
+) -> spk.AtomisticTask:
+    """The task with SchNetPack's metrics; `how` are its arguments for optimiser and schedule."""
+    outputs = [
+        spk.task.ModelOutput(
+            name,
+            loss_fn=loss(),
+            loss_weight=weight,
+            metrics={
+                "mae": torchmetrics.regression.MeanAbsoluteError(),
+                "rmse": torchmetrics.regression.MeanSquaredError(squared=False),
+            },
+        )
+        for name, weight in zip(("energy", "forces"), weights, strict=True)
+    ]
+    return spk.AtomisticTask(model, outputs, **how)
+
+
+class EpochTimes(pl.Callback):
+    """When each training epoch ended, by a clock given."""
+
+    def __init__(self, clock: Any):
+        self.clock, self.ends = clock, []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the time."""
+        self.ends.append(self.clock())

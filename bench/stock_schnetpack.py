@@ -15,9 +15,10 @@ from torch.utils.data import Sampler
 
 
 class GivenOrder(Sampler):
-    """The orders of a list, one an epoch."""
+    """The orders of a list, one an epoch. The data module drops a last, smaller batch where it is given a sampler."""
 
-    def __init__(self, data_source: Any, orders: list[list[int]]):
+    def __init__(self, data_source: Any, orders: list[list[int]], num_samples: int):
+        assert num_samples == len(orders[0])
         self.orders, self.epoch = orders, 0
 
     def __len__(self) -> int:
@@ -41,7 +42,9 @@ def data_module(
     database: Path, split: Path, batch_size: int, cutoff: float, workers: int, orders: list[list[int]] | None = None
 ) -> AtomsDataModule:
     """The data module with the transforms of SchNetPack's configuration `md17`."""
-    given = {"train_sampler_cls": GivenOrder, "train_sampler_args": {"orders": orders}} if orders else {}
+    given: dict[str, Any] = {}
+    if orders:  # a first pass, before the training, is for the mean of the energies
+        given = {"train_sampler_cls": GivenOrder, "train_sampler_args": {"orders": [orders[0], *orders]}}
     return AtomsDataModule(
         str(database),
         batch_size=batch_size,

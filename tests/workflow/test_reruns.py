@@ -7,8 +7,12 @@ from conftest import TINY, changed, job_counts, snakemake
 
 LABELLING = {"select", "label", "gather", "check_labels", "dataset"}
 LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, "decide", "report", "compare"}
+LAST_ROUND = LOOP - {"label", "gather", "check_labels", "dataset"}
 CHANGES = {
     "training.learning_rate": (0.02, LOOP),
+    "training.from_scratch_every": (1, LAST_ROUND),
+    "training.warm_start": (False, LAST_ROUND),
+    "committee.bootstrap": (True, LOOP),
     "selection.per_round": (8, LOOP),
     "exploration.temperatures_K": ([700], LOOP),
     "simulation.temperature_K": (250, {"simulate", "analyse", "decide", "report", "compare"}),

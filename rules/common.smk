@@ -182,6 +182,12 @@ def rounds_up_to(name, folder):
     return files
 
 
+def trainings_up_to(wildcards):
+    """How training went, for each member of each round of the arm up to {r}."""
+    rounds = [computed_in(wildcards.arm, r) for r in range(int(wildcards.r) + 1)]
+    return [f"{folder}/model_{m}/training.json" for folder in rounds for m in MEMBERS]
+
+
 def labels_before(wildcards):
     """The summaries of the labels that the arm's rounds up to {r} learned from."""
     return [f"{round_folder(wildcards.arm, r)}/labels.json" for r in range(int(wildcards.r))]
@@ -321,8 +327,10 @@ def sweep_seed(wildcards):
 
 
 def one_batch_training():
-    """The training of the config on one batch, all its steps."""
-    one_batch = {"overfit_batches": 1, "epochs": None, "early_stopping_patience": None, "average_decay": None}
+    """The training of the config on one batch, with enough steps that what is left of the error is no lack of them."""
+    steps = max(2000, config["training"]["steps"])
+    one_batch = {"overfit_batches": 1, "steps": steps, "epochs": None}
+    one_batch |= {"early_stopping_patience": None, "average_decay": None}
     return without(config["training"], "warm_start", "from_scratch_every") | one_batch
 
 

@@ -11,13 +11,16 @@ with start(snakemake) as job:
 
     files, output, params = snakemake.input, snakemake.output, snakemake.params
     decisions, metrics = [read_json(path) for path in files.decisions], [read_json(path) for path in files.metrics]
-    table = round_table(decisions, [read_json(path) for path in files.labels])
+    size = params.committee_size
+    trainings = [read_json(path) for path in files.trainings]
+    by_round = [trainings[i : i + size] for i in range(0, len(trainings), size)]
+    table = round_table(decisions, [read_json(path) for path in files.labels], by_round)
     table.to_csv(output.table, index=False)
     accuracy_figures.by_temperature(metrics, output.temperatures)
     card = model_card(
         params.name,
         params.model,
-        params.committee_size,
+        size,
         read_json(files.reference),
         read_json(files.split),
         read_json(files.leakage),

@@ -21,6 +21,10 @@ TARGETS = {
 
 QUALITY = {"spearman": 0.5, "error_over_uncertainty_rms": 1.25}
 LABELS = {"n_labelled": 57, "n_failed": 3}
+WELL = {"interventions": [], "warnings": []}
+OVERFITTED = {"interventions": [], "warnings": ["overfitting: after epoch 3 the validation loss rose by 20 %"]}
+SLOWED = {"interventions": [{"what": "diverged", "reason": "", "action": ""}], "warnings": OVERFITTED["warnings"]}
+TRAININGS = [[WELL, WELL], [OVERFITTED, SLOWED]]
 
 
 def write(path, content):
@@ -104,15 +108,16 @@ def test_figures_lead_to_a_decision_in_plain_json(decisions):
 
 
 def test_round_table_has_a_row_a_round(decisions):
-    table = round_table(decisions, [LABELS])
+    table = round_table(decisions, [LABELS], TRAININGS)
     assert table["round"].tolist() == [0, 1]
     assert table["labels"].tolist() == [72, 72]
     assert table["checks_failed"].tolist() == ["bonds", "bonds"]
     assert table["labelled"].tolist() == [57, 0]
     assert table["failed"].tolist() == [3, 0]
     assert table["state"].tolist() == ["continue", "budget_spent"]
+    assert table["training"].tolist() == ["nothing unusual", "overfitting (member 0, 1); diverged (member 1)"]
     decisions[0]["figures"]["checks_failed"] = []
-    assert round_table(decisions, [LABELS])["checks_failed"][0] == "none"
+    assert round_table(decisions, [LABELS], TRAININGS)["checks_failed"][0] == "none"
 
 
 def test_model_card_says_what_the_reader_needs(decisions, files):
@@ -123,7 +128,7 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         {"level_of_theory": "GFN2-xTB", "molecule": "ethanol", "licence": "CC0", "citation": "Somebody 2020"},
         {"test": 240, "strategy": "trajectory"},
         {"smallest_rmsd_A": 0.1234},
-        round_table(decisions, [LABELS]),
+        round_table(decisions, [LABELS], TRAININGS),
         json.loads(Path(files["metrics"]).read_text()),
     )
     for words in (
@@ -200,7 +205,7 @@ def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
 
 
 def test_table_is_readable_by_pandas(decisions, tmp_path):
-    round_table(decisions, [LABELS]).to_csv(tmp_path / "rounds.csv", index=False)
+    round_table(decisions, [LABELS], TRAININGS).to_csv(tmp_path / "rounds.csv", index=False)
     stored = pd.read_csv(tmp_path / "rounds.csv")
     assert stored["force_mae_meV_per_A"].tolist() == [52.25, 52.25]
     assert stored["reason"].tolist() == [decision["reason"] for decision in decisions]

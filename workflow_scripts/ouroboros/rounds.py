@@ -58,12 +58,15 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
     }
 
 
-def round_table(decisions: list[dict[str, Any]], labels: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a round: the figures, what came of its labels, the decision and its reason.
+def round_table(
+    decisions: list[dict[str, Any]], labels: list[dict[str, Any]], trainings: list[list[dict[str, Any]]]
+) -> pd.DataFrame:
+    """One row a round: the figures, what came of its labels, how training went, the decision and its reason.
 
     Args:
         decisions: decision.json of each round.
         labels: labels.json of the rounds that were labelled, from round 0 on.
+        trainings: training.json of each member of each round.
     """
     rows = []
     for number, decision in enumerate(decisions):
@@ -71,8 +74,18 @@ def round_table(decisions: list[dict[str, Any]], labels: list[dict[str, Any]]) -
         figures["checks_failed"] = ", ".join(figures["checks_failed"]) or "none"
         label = labels[number] if number < len(labels) else {"n_labelled": 0, "n_failed": 0}
         figures |= {"labelled": label["n_labelled"], "failed": label["n_failed"]}
+        figures["training"] = training_remarks(trainings[number])
         rows.append({"round": number, **figures, "state": decision["state"], "reason": decision["reason"]})
     return pd.DataFrame(rows)
+
+
+def training_remarks(members: list[dict[str, Any]]) -> str:
+    """What was out of the ordinary in the trainings of a round, each with the members that it befell."""
+    remarks: dict[str, list[str]] = {}
+    for number, summary in enumerate(members):
+        for remark in [*(event["what"] for event in summary["interventions"]), *summary["warnings"]]:
+            remarks.setdefault(remark.split(":")[0], []).append(str(number))
+    return "; ".join(f"{what} (member {', '.join(who)})" for what, who in remarks.items()) or "nothing unusual"
 
 
 def model_card(
@@ -108,6 +121,7 @@ def model_card(
 - {_sentence(metrics["verdict"]["forces"])}; RMSE {errors["force_rmse_meV_per_A"]:.1f} meV/Å, largest error of a
   component {errors["force_max_meV_per_A"]:.0f} meV/Å
 - Force error over calibrated uncertainty on the test set (1 is right, above 1 is over-confident): {_number(ratio)}
+- Training of the members: {last["training"]}
 - Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
 - Checks of the production run that failed: {last["checks_failed"]}
 - Decision: {last["state"]}; {last["reason"]}

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.transforms import Bbox
 
 from .figure import figure, plain_log
@@ -50,8 +49,8 @@ def error_against_time(summary: pd.DataFrame, table: pd.DataFrame, path: str | P
         ring = {"marker": "o", "linestyle": "none", "markersize": 12, "markerfacecolor": "none", "color": "C1"}
         axes.plot(chosen[TIME], chosen[TEST], **ring, label="lowest validation error")
         axes.set(xlabel="training time (s)", ylabel="force MAE on the test set (meV/Å)")
-        _scale(axes.xaxis, table[TIME])
-        _scale(axes.yaxis, table[TEST])
+        _scale(axes, "x", table[TIME])
+        _scale(axes, "y", table[TEST])
         axes.set_title("\n".join(_remarks(seeds, table)))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
         _label(axes, summary, table, names["values"], names["keys"].map(colours))
@@ -69,13 +68,14 @@ def _range(summary: pd.DataFrame, name: str) -> np.ndarray:
     return np.array([summary[name] - summary[f"{name}_min"], summary[f"{name}_max"] - summary[name]])
 
 
-def _scale(axis: Axis, values: pd.Series) -> None:
+def _scale(axes: Axes, name: str, values: pd.Series) -> None:
+    """From zero, or logarithmic where the values are far apart."""
     low, high = values.min(), values.max()
     if low > 0 and high / low > WIDE:
-        axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low / 1.5, high * 1.5)})
-        plain_log(axis)
+        axes.set(**{f"{name}scale": "log", f"{name}lim": (low / 1.5, high * 1.5)})
+        plain_log(axes.xaxis if name == "x" else axes.yaxis)
     else:
-        axis.axes.set(**{f"{axis.axis_name}lim": (0, 1.15 * high)})
+        axes.set(**{f"{name}lim": (0, 1.15 * high)})
 
 
 def _remarks(seeds: int, table: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ KEYS = [
     f"{section}.{name}" for section, model in (("model", Model), ("training", Training)) for name in model.model_fields
 ]
 
-NEEDS = {  # a key, and what another one has to be for it to change anything
+NEEDS: dict[str, tuple[str, list[str | None]]] = {  # a key, and what another one has to be for it to change anything
     "model.n_filters": ("model.representation", ["schnet"]),
     "model.lmax": ("model.representation", ["so3net"]),
     "model.shared_filters": ("model.representation", ["painn"]),

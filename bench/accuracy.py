@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,25 +126,27 @@ def train_stock(number: int, seconds: float, folder: Path) -> None:
     task.load_state_dict(torch.load(best.best_model_path, weights_only=False)["state_dict"])
     model, test = task.model.eval(), read("test_MD.xyz")
     batches = GraphLoader(Graphs(test, CUTOFF), 100)
-    mean = frames.energy[parts[0]].mean()
-    found = [model(batch | {"_idx": batch["_idx"]}) for batch in batches]
+    found = [model(batch) for batch in batches]
     energy, forces = (
         torch.cat([part[name] for part in found]).detach().double().numpy() for name in ("energy", "forces")
     )
-    np.savez(folder / f"stock_{number}.npz", energy=energy, forces=forces, mean=mean)
+    np.savez(folder / f"stock_{number}.npz", energy=energy, forces=forces)
 
 
-def two_at_a_time(commands: list[list[str]]) -> None:
-    """Run the commands, two side by side, one thread each."""
+def two_at_a_time(commands: list[list[str]], tick: Callable[[float], Any] = lambda seconds: None) -> None:
+    """Run the commands, two side by side, one thread each; `tick` is told the seconds so far."""
+    began = time.perf_counter()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running: list[subprocess.Popen] = []
     for command in commands:
         while len(running) >= 2:
             time.sleep(0.5)
+            tick(time.perf_counter() - began)
             running = [process for process in running if process.poll() is None]
         running.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
     for process in running:
         process.wait()
+    tick(time.perf_counter() - began)
 
 
 def draw(folder: Path) -> None:
@@ -182,12 +185,15 @@ def main() -> None:
         train_stock(arguments.stock, arguments.stock_seconds, folder)
         return
     again = [sys.executable, __file__, "--folder", str(folder)]
+    of_before = [json.loads(path.read_text())["training"]["epochs"] for path in folder.glob("ours_*.json")]
+    if any(epochs != arguments.epochs for epochs in of_before):
+        sys.exit(f"{folder} holds members of {of_before} epochs: take another --folder, or the same --epochs")
     ours = [n for n in range(arguments.members) if not (folder / f"ours_{n}.pt").exists()]
-    began = time.perf_counter()
-    two_at_a_time([[*again, "--ours", str(n), "--epochs", str(arguments.epochs)] for n in ours])
     clock = folder / "seconds.json"
-    seconds = time.perf_counter() - began + (json.loads(clock.read_text()) if clock.exists() else 0.0)
-    clock.write_text(json.dumps(seconds))
+    before = json.loads(clock.read_text()) if clock.exists() else 0.0
+    commands = [[*again, "--ours", str(n), "--epochs", str(arguments.epochs)] for n in ours]
+    two_at_a_time(commands, tick=lambda seconds: clock.write_text(json.dumps(before + seconds)))
+    seconds = json.loads(clock.read_text())
     stock = [n for n in range(2) if not (folder / f"stock_{n}.npz").exists()]
     two_at_a_time([[*again, "--stock", str(n), "--stock-seconds", str(arguments.stock_seconds)] for n in stock])
     print(

@@ -54,6 +54,8 @@ from ouroboros.graphs import GraphLoader, Graphs  # noqa: E402
 from ouroboros.molecules import resolve_molecule  # noqa: E402
 from ouroboros.oracles import make_oracle  # noqa: E402
 from ouroboros.training import train_member  # noqa: E402
+from ouroboros.training.force_matching import ForceMatching  # noqa: E402
+from ouroboros.training.prepare import prepare as prepare_training  # noqa: E402
 
 ETHANOL = ROOT.parent / "shared/data/rmd17_ethanol/train.xyz"
 CUTOFF, BATCH, SEED = 5.0, 10, 1
@@ -108,7 +110,7 @@ def run_stock(folder: Path, kind: str, epochs: int, workers: int, orders: Any = 
         trainer = pl.Trainer(
             accelerator="cpu", max_epochs=epochs, logger=CSVLogger(scratch, name="", version=""), callbacks=[times],
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, inference_mode=False,
-            check_val_every_n_epoch=epochs, num_sanity_val_steps=0, log_every_n_steps=1,
+            check_val_every_n_epoch=epochs, num_sanity_val_steps=0, log_every_n_steps=1 if orders else 50,
         )  # fmt: skip
         trainer.fit(task, datamodule=data)
         losses = pd.read_csv(Path(scratch) / "metrics.csv").dropna(subset="train_loss")
@@ -209,22 +211,21 @@ def compare_losses(images: list[Atoms], epochs: int = 3) -> float:
 
 
 def hold_many(n: int) -> None:
-    """In a process of its own: one epoch's worth of batches from `n` frames of aspirin, and 20 steps."""
+    """In a process of its own: everything that a training on `n` frames of aspirin holds, all batches, and 20 steps."""
     few = Frames.from_atoms(aspirin(50))
-    frames = few.take(np.arange(n) % len(few))
-    model, training = settings("schnet", 1, "never")
+    subset = np.where(np.arange(n) < n - 100, "train", "validation")
+    frames = few.take(np.arange(n) % len(few)).with_columns(subset=subset)
     frames.positions[:] += np.random.default_rng(0).normal(scale=0.01, size=frames.positions.shape)
-    graphs = Graphs(frames, CUTOFF, fit_energy_offsets(frames))
-    loader = GraphLoader(graphs, 32, seed=0)
-    steps = iter(loader)
-    from ouroboros.models import build_model
-    from ouroboros.training.force_matching import ForceMatching
-
-    task = ForceMatching(build_model(model).train(), training, len(loader))
-    for _ in range(20):
-        task.eager_step(next(steps))[0].backward()
-    for _ in steps:
-        pass
+    model, training = settings("schnet", 1, "never")
+    start = prepare_training(frames, model, training, None, None)
+    loader = GraphLoader(start.graphs, 32, seed=0)
+    task = ForceMatching(start.model, training, len(loader))
+    optimiser = torch.optim.AdamW(task.parameters(), RATE)
+    for number, batch in enumerate(loader):
+        if number < 20:
+            optimiser.zero_grad()
+            task.eager_step(batch)[0].backward()
+            optimiser.step()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 

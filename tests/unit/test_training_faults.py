@@ -112,7 +112,7 @@ def test_the_state_of_other_work_is_not_gone_on_from(frames, model_settings, sho
     assert not fit.history["train_loss"].equals(first.history["train_loss"])
 
 
-def test_out_of_memory_halves_the_parts_and_keeps_the_step(process, model_settings, training_settings, frames):
+def test_out_of_memory_doubles_the_parts_and_keeps_the_step(process, model_settings, training_settings, frames):
     """The limit on the address space is a third of what the whole batch needs."""
     many = frames.take(np.arange(1200) % len(frames)).with_columns(
         subset=np.repeat(["train", "validation"], [1000, 200])
@@ -155,7 +155,9 @@ def test_a_loss_that_blows_up_twice_ends_with_the_likely_causes(frames, model_se
     forces, bad = frames.forces.copy(), int(np.flatnonzero(frames.columns["subset"] == "train")[5])
     forces[frames.starts[bad]] = 1e30
     wild = {**short, "learning_rate": 0.99, "loss": "mse", "schedule": "constant", "epochs": 40}
-    with pytest.raises(TrainingError, match=rf"at a tenth of training.learning_rate too.*frame {bad} .*largest force"):
+    with pytest.raises(
+        TrainingError, match=rf"at a tenth of training.learning_rate .* too.*frame {bad} .*largest force"
+    ):
         train_member(changed(frames, forces=forces), model_settings, wild, seed=0)
 
 

@@ -49,8 +49,9 @@ class Graphs:
         self._numbers = torch.tensor(frames.numbers)
         # SchNetPack divides by the triple product of the cell's vectors, which is negative in a left-handed cell
         handedness = np.where(np.linalg.det(frames.cell) < 0, -1.0, 1.0)
-        self._stress = torch.tensor(frames.stress * handedness[:, None, None], dtype=dtype)
         self._has_stress = frames.has_stress
+        stress = np.where(self._has_stress[:, None, None], frames.stress * handedness[:, None, None], np.nan)
+        self._stress = torch.tensor(stress, dtype=dtype)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -64,6 +65,11 @@ class Graphs:
     def forces(self) -> np.ndarray:
         """(n_atoms_total, 3) eV/Å."""
         return self._forces.double().numpy()
+
+    @property
+    def stress(self) -> np.ndarray:
+        """(n_frames, 3, 3) eV/Å³ in SchNetPack's sign, NaN where there is none."""
+        return self._stress.double().numpy()
 
     def _find_pairs(self, cutoff: float) -> None:
         frames, self._n_pairs = self.frames, np.zeros(len(self), dtype=np.int64)
@@ -106,6 +112,7 @@ class Graphs:
         }
         if self._has_stress[indices].any():
             batch[properties.stress] = self._stress[indices]
+            batch[properties.cell] = _with_volume(batch[properties.cell])
         return batch
 
     def counts(self, indices: np.ndarray) -> dict[str, int]:
@@ -140,13 +147,11 @@ class GraphLoader:
         n = len(self.graphs)
         return np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
 
-    def _steps(self, epoch: int) -> Iterator[np.ndarray]:
-        order = self.order(epoch)
-        yield from (order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size))
-
-    def _parts(self, epoch: int) -> Iterator[np.ndarray]:
-        for indices in self._steps(epoch):
-            yield from np.array_split(indices, min(self.parts, len(indices)))
+    def _split_steps(self, order: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """The frames of each step of an epoch in their parts."""
+        for start in range(0, len(order), self.batch_size):
+            indices = order[start : start + self.batch_size]
+            yield np.array_split(indices, min(self.parts, len(indices)))
 
     @property
     def steps(self) -> int:
@@ -161,16 +166,23 @@ class GraphLoader:
         """The largest numbers of atoms and of pairs in a batch of the first `epochs` epochs."""
         sizes, largest = np.stack([self.graphs._n_atoms, self.graphs._n_pairs]), np.zeros(2, dtype=int)
         for epoch in range(epochs if self.seed is not None else 1):
-            order, parts = self.order(epoch), list(self._parts(epoch))
-            starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+            order = self.order(epoch)
+            lengths = [len(part) for step in self._split_steps(order) for part in step]
+            starts = np.cumsum([0, *lengths[:-1]])
             largest = np.maximum(largest, np.add.reduceat(sizes[:, order], starts, axis=1).max(axis=1))
         return int(largest[0]), int(largest[1])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for indices in self._steps(self.epoch):
+        for step in self._split_steps(self.order(self.epoch)):
             if self.parts == 1:
-                yield self.graphs.batch(indices)
+                yield self.graphs.batch(step[0])
                 continue
-            counts = self.graphs.counts(indices)
-            for part in np.array_split(indices, min(self.parts, len(indices))):
+            counts = self.graphs.counts(np.concatenate(step))
+            for part in step:
                 yield self.graphs.batch(part) | {PARTS: self.parts, COUNTS: counts}
+
+
+def _with_volume(cell: torch.Tensor) -> torch.Tensor:
+    """Cells without a volume as unit cubes: SchNetPack divides by the volume, and NaN would pass into the gradients."""
+    flat = torch.linalg.det(cell) == 0
+    return torch.where(flat[:, None, None], torch.eye(3, dtype=cell.dtype), cell)

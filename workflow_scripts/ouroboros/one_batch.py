@@ -26,6 +26,8 @@ def judge(training: dict[str, Any]) -> tuple[str, dict[str, float]]:
     target = "forces_target_rms_eV_per_A" if forces else "energy_target_rms_eV"
     size = 1000 * training["first_batch"][target]
     error = training["validation"][f"{name}_mae_meV{'_per_A' if forces else ''}"]
+    if not size:
+        raise ValueError(f"all {name} labels of the batch are zero, so that there is nothing to learn by heart")
     figures = {"error_over_size": error / size, "limit": LIMIT, f"{name}_mae_{unit.replace('/Å', '_per_A')}": error}
     what = (
         f"{name} MAE {error:.1f} {unit} on the {training['frames']['train']} frames trained on, {error / size:.1%} of "

@@ -22,7 +22,7 @@ class Training(Section):
     )
     compile: Literal["auto", "always", "never"] = key(
         "auto",
-        "compile the step: 30 to 60 s, then twice as fast; auto: on the CPU, from 5000 steps on, with a C++ compiler",
+        "compile the step (CPU): half a minute, then twice as fast; auto: from 5000 steps on, with a C++ compiler",
     )
     # the optimiser
     learning_rate: float = key(3e-3, "AdamW's peak learning rate", gt=0, lt=1)

@@ -10,6 +10,8 @@ from ..frames import Frames
 from ..graphs import Graphs
 
 OUTLIER = 1000  # times the median deviation: no honest label of a training set is so far out
+WEIGHTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
+NO_ENERGY = 1e-4  # eV; less is the rounding of labels, as where one frame a composition leaves nothing to learn
 SCALES = 100  # predictions and targets of a first batch that differ by more are told to the user
 
 
@@ -66,6 +68,8 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
     warnings = []
     for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
         predicted, target = sizes[f"{name}_predicted_rms_{unit}"], sizes[f"{name}_target_rms_{unit}"]
+        if name == properties.energy and target < NO_ENERGY:
+            continue
         if not predicted < SCALES * target or not target < SCALES * predicted:
             shown = unit.replace("_per_A", "/Å")
             warnings.append(
@@ -73,6 +77,17 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
                 "they should be of one scale, look at the units of the reference"
             )
     return warnings
+
+
+def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]:
+    """What energies, forces and stress would add to the loss if the model predicted zero for everything."""
+    sizes = {}
+    for name, weight in WEIGHTS.items():
+        labels = getattr(graphs, name)
+        labels = labels[np.isfinite(labels)]
+        size = np.square(labels) if training["loss"] == "mse" else np.abs(labels)
+        sizes[name] = training[weight] * float(size.mean()) if len(labels) and training[weight] else 0.0
+    return sizes
 
 
 def diagnosis(train: Frames, graphs: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
@@ -84,13 +99,13 @@ def diagnosis(train: Frames, graphs: Graphs, model: torch.nn.Module, training: d
         model: as it was before the first step.
         training: the `training` section of the config.
     """
-    energy, forces = graphs.energy, np.abs(graphs.forces)
-    found = [sentence for sentence in (_poisoned(train, graphs, model), _left_over_offset(energy)) if sentence]
-    parts = training["energy_weight"] * np.abs(energy).mean(), training["force_weight"] * forces.mean()
-    if parts[0] > 100 * parts[1]:
+    found = [sentence for sentence in (_poisoned(train, graphs, model), _left_over_offset(graphs.energy)) if sentence]
+    sizes = weighted_sizes(graphs, training)
+    if sizes[properties.energy] > 100 * sizes[properties.forces]:
         found.append(
-            f"the energies make up {parts[0] / sum(parts):.1%} of the loss: raise training.force_weight "
-            f"({training['force_weight']:g}) or lower training.energy_weight ({training['energy_weight']:g})"
+            f"the energies make up {sizes[properties.energy] / sum(sizes.values()):.1%} of the loss: raise "
+            f"training.force_weight ({training['force_weight']:g}) or lower training.energy_weight "
+            f"({training['energy_weight']:g})"
         )
     clip = "" if training["gradient_clip"] else ", or set training.gradient_clip"
     found.append(f"training.learning_rate ({training['learning_rate']:g}) is too large: lower it{clip}")
@@ -118,11 +133,10 @@ def overfitting(history: list[dict[str, float]], kept_epoch: int) -> str:
 
 
 def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
-    for i in range(len(train)):
-        batch = graphs.batch(np.array([i]))
-        prediction = model(batch.copy())
-        if not all(torch.isfinite(prediction[name]).all() for name in (properties.energy, properties.forces)):
-            return f"{_name(train, i)} makes the model predict NaN: are two of its atoms at one place?"
+    for frames in np.array_split(np.arange(len(train)), -(-len(train) // 64)):
+        if not _all_finite(model, graphs, frames):
+            bad = next(int(i) for i in frames if not _all_finite(model, graphs, np.array([i])))
+            return f"{_name(train, bad)} makes the model predict NaN: are two of its atoms at one place?"
     largest = np.maximum.reduceat(np.linalg.norm(train.forces, axis=1), train.starts)
     energy = graphs.energy / train.n_atoms
     for values, unit, what in ((largest, "eV/Å", "largest force"), (energy, "eV/atom", "energy above the offsets")):
@@ -134,6 +148,11 @@ def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
                 f"{np.median(values):.3g}; look at that label"
             )
     return ""
+
+
+def _all_finite(model: torch.nn.Module, graphs: Graphs, frames: np.ndarray) -> bool:
+    prediction = model(graphs.batch(frames))
+    return all(bool(torch.isfinite(prediction[name]).all()) for name in (properties.energy, properties.forces))
 
 
 def _left_over_offset(energy: np.ndarray) -> str:

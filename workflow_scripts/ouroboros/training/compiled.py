@@ -29,10 +29,10 @@ def reason_not_to_compile(training: dict[str, Any], device: str, steps: int) -> 
         return "training.compile is never"
     if training["stress_weight"] > 0:
         return "a step with stress is not compiled"
+    if device != "cpu":
+        return "the step is compiled on the CPU only, so far"
     if training["compile"] == "always":
         return ""
-    if device != "cpu":
-        return "training.compile is auto, which compiles on the CPU only"
     if steps < PAYS_FROM_STEPS:
         return f"{steps} steps are fewer than {PAYS_FROM_STEPS}, from which it pays"
     compiler = os.environ.get("CXX", "g++" if sys.platform != "darwin" else "clang++")

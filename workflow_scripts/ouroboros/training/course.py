@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,11 @@ class Course:
         self.folder = Path(folder)
         self._record = self.folder / "course.json"
         stored = self._read()
-        if stored.get("work") != work:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            stored = {"work": work, "parts": 0, "learning_rate": None, "interventions": []}
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._stored = stored
+        if stored.get("work") != work:
+            self._forget()
+            self._stored = {"work": work, "parts": 0, "learning_rate": None, "seconds": 0.0, "interventions": []}
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._write()
 
     @property
@@ -61,11 +60,10 @@ class Course:
         self._stored["parts"] = parts
         self._note("out of memory", reason, f"each step's frames are worked off in {parts} parts, the step is the same")
 
-    def slow_down(self, learning_rate: float, reason: str) -> None:
-        """Start anew with a smaller learning rate."""
-        self._stored["learning_rate"] = learning_rate
-        self.state.unlink(missing_ok=True)
-        self.best.unlink(missing_ok=True)
+    def slow_down(self, learning_rate: float, reason: str, seconds: float) -> None:
+        """Start anew with a smaller learning rate, `seconds` after the beginning."""
+        self._stored |= {"learning_rate": learning_rate, "seconds": seconds}
+        self._forget()
         self._note("diverged", reason, f"started anew with learning_rate {learning_rate:g}")
 
     def slowed_down(self) -> bool:
@@ -76,6 +74,24 @@ class Course:
         self.interventions.append({"what": what, "reason": reason, "action": action})
         print(f"{what}: {reason}; {action}", flush=True)
         self._write()
+
+    def seconds(self) -> float:
+        """What the training took before this process, as far as its state was kept.
+
+        A state that cannot be read, cut short or of another version, is removed, and the training begins anew.
+        """
+        if not self.state.exists():
+            return self._stored["seconds"]
+        try:
+            return torch.load(self.state, map_location="cpu", weights_only=False)["history"][-1]["seconds"]
+        except Exception as error:  # whatever a torn pickle or another version of a library may raise
+            print(f"{self.state} cannot be read ({type(error).__name__}); the training begins anew", flush=True)
+            self._forget()
+            return self._stored["seconds"]
+
+    def _forget(self) -> None:
+        for path in (self.state, self.best, self.state.with_suffix(".part")):
+            path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         part = self._record.with_suffix(".part")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
+import schnetpack as spk
 import torch
 
 from ..frames import Frames
@@ -68,19 +69,25 @@ def train_member(
     pl.seed_everything(seed, verbose=False)
     start = prepare(frames, model_settings, training, start_from, bootstrap_seed)
     begin_weights = {name: tensor.clone() for name, tensor in start.model.state_dict().items()}
+    versions = [library.__version__ for library in (torch, pl, spk)]
     work = fingerprint(frames.checksum(), frames.columns["subset"].tolist(), model_settings, training, seed,
-                       bootstrap_seed, begin_weights)  # fmt: skip
+                       bootstrap_seed, versions, begin_weights)  # fmt: skip
     with ExitStack() as stack:
         folder = state or stack.enter_context(tempfile.TemporaryDirectory())
         course = Course(folder, work)
+        before = course.seconds()
+
+        def clock() -> float:
+            return before + time.perf_counter() - began
+
         while True:
             settings = course.settings(training)
             try:
-                run = Run(start, settings, seed, device, course, keep_every_s)
+                run = Run(start, settings, seed, device, course, keep_every_s, clock)
                 run.go(tensorboard)
                 break
             except Diverged as fault:
-                _slow_down_or_stop(fault, start, begin_weights, settings, course)
+                _slow_down_or_stop(fault, start, begin_weights, training, course, clock())
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error) or settings["accumulation"] >= settings["batch_size"]:
                     raise
@@ -88,7 +95,7 @@ def train_member(
             start.model.load_state_dict(begin_weights)
         summary = run.summary()
         summary |= {
-            "seconds": run.task.seconds_before + time.perf_counter() - began,
+            "seconds": clock(),
             "first_batch": start.first_batch,
             "warnings": [*start.warnings, *summary.pop("warnings")],
             "interventions": course.interventions,
@@ -103,14 +110,20 @@ def train_member(
 
 
 def _slow_down_or_stop(
-    fault: Diverged, start: Start, weights: dict[str, torch.Tensor], training: dict[str, Any], course: Course
+    fault: Diverged,
+    start: Start,
+    weights: dict[str, torch.Tensor],
+    training: dict[str, Any],
+    course: Course,
+    seconds: float,
 ) -> None:
     start.model.load_state_dict(weights)
     causes = "; ".join(diagnosis(start.train, start.graphs, start.model.eval(), training))
     start.model.train()
+    slower = training["learning_rate"] / 10
     if course.slowed_down():
-        raise TrainingError(f"{fault.sentence}, at a tenth of training.learning_rate too. Likely causes: {causes}")
-    course.slow_down(training["learning_rate"] / 10, f"{fault.sentence}. Likely causes: {causes}")
+        raise TrainingError(f"{fault}, at a tenth of training.learning_rate ({slower:g}) too. Likely causes: {causes}")
+    course.slow_down(slower, f"{fault}. Likely causes: {causes}", seconds)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -10,24 +10,15 @@ from schnetpack import properties
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ..graphs import COUNTS, PARTS
+from .checks import WEIGHTS
 from .schedules import linear_warmup, plateau, schedule
 
 LOSSES = {"mse": torch.nn.MSELoss, "l1": torch.nn.L1Loss}
-OUTPUTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
 Step = Callable[[dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 
 
 class Diverged(RuntimeError):
-    """The loss became NaN or infinite, or far larger than that of a model that knows nothing.
-
-    Attributes:
-        sentence: what happened, and when.
-        is_nan: the loss was NaN or infinite.
-    """
-
-    def __init__(self, sentence: str, is_nan: bool):
-        super().__init__(sentence)
-        self.sentence, self.is_nan = sentence, is_nan
+    """The loss became NaN or infinite, or far larger than that of a model that knows nothing."""
 
 
 class ForceMatching(spk.AtomisticTask):
@@ -44,6 +35,7 @@ class ForceMatching(spk.AtomisticTask):
         total_steps: int,
         ignorant_loss: float = float("inf"),
         step: Step | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ):
         """Prepare the loss and the optimiser.
 
@@ -53,10 +45,11 @@ class ForceMatching(spk.AtomisticTask):
             total_steps: optimiser steps of the whole training.
             ignorant_loss: loss of a model that predicts zero for everything; a loss far above has diverged.
             step: replaces `eager_step` in training, for example by a compiled one.
+            clock: seconds since the training began, those before a kill included.
         """
         outputs = [
             spk.task.ModelOutput(name, LOSSES[training["loss"]](reduction="sum"), training[weight], metrics={})
-            for name, weight in OUTPUTS.items()
+            for name, weight in WEIGHTS.items()
             if training[weight] > 0
         ]
         optimiser = {"lr": training["learning_rate"], "weight_decay": training["weight_decay"], "fused": True}
@@ -66,7 +59,7 @@ class ForceMatching(spk.AtomisticTask):
         self._far = 100 if training["loss"] == "mse" else 10  # an error ten times that of no model at all
         self.step = step or self.eager_step
         self.history: list[dict[str, float]] = []
-        self.seconds_before, self._began = 0.0, time.perf_counter()
+        self._clock = clock
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] | None = None
         self._sums = {"train": Sums(), "val": Sums()}
@@ -134,24 +127,24 @@ class ForceMatching(spk.AtomisticTask):
         """Add the epoch's row to the history."""
         row = self._sums["train"].means("train")
         if self.current_epoch and row["train_loss"] > self._far * self.ignorant_loss:
-            raise Diverged(self._too_large(row["train_loss"]), is_nan=False)
+            raise Diverged(self._too_large(row["train_loss"]))
         row["learning_rate"] = self.optimizers().param_groups[0]["lr"]
         if self._plateau and self._validated:
             self._plateau.step(self._validated["val_loss"])
         self.log_dict(row)
-        seconds = self.seconds_before + time.perf_counter() - self._began
         validated, self._validated = self._validated, {}
-        self.history.append({"epoch": self.current_epoch, **row, **validated, "seconds": seconds})
+        self.history.append({"epoch": self.current_epoch, **row, **validated, "seconds": self._clock()})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the history with the weights."""
         checkpoint["history"] = list(self.history)
+        checkpoint["ignorant_loss"] = self.ignorant_loss
         checkpoint["plateau"] = self._plateau and self._plateau.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the history of the training that was interrupted."""
         self.history = list(checkpoint["history"])
-        self.seconds_before = self.history[-1]["seconds"] if self.history else 0.0
+        self.ignorant_loss = checkpoint["ignorant_loss"]
         self._plateau_state = checkpoint["plateau"]
 
     def configure_optimizers(self) -> Any:
@@ -168,9 +161,9 @@ class ForceMatching(spk.AtomisticTask):
         value = loss.item()
         if not abs(value) < float("inf"):
             when = f"epoch {self.current_epoch + 1}, batch {batch_idx + 1}"
-            raise Diverged(f"the {what} loss became NaN or infinite in {when}", is_nan=True)
+            raise Diverged(f"the {what} loss became NaN or infinite in {when}")
         if value > self._far**4 * self.ignorant_loss:
-            raise Diverged(self._too_large(value), is_nan=False)
+            raise Diverged(self._too_large(value))
 
     def _too_large(self, loss: float) -> str:
         return (

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from schnetpack import properties
+from schnetpack.md.utils import activate_model_stress
 
 from ..energy_baseline import fit_energy_offsets
 from ..frames import Frames
@@ -60,16 +62,17 @@ def prepare(
         train = validation = train.take(
             np.arange(min(len(train), training["overfit_batches"] * training["batch_size"]))
         )
-    elif bootstrap_seed is not None:
-        train = resampled(train, bootstrap_seed)
     stress, dtype = training["stress_weight"] > 0, DTYPES[training["precision"]]
     if start_from:
         model, offsets = _earlier(start_from, model_settings, stress)
     else:
         model, offsets = build_model(model_settings, stress), fit_energy_offsets(train)
+    if bootstrap_seed is not None and not training["overfit_batches"]:
+        train = resampled(train, bootstrap_seed)
     model = model.to(dtype).train()
     graphs, held_back = (Graphs(part, model_settings["cutoff_A"], offsets, dtype) for part in (train, validation))
-    sizes = first_batch(model, graphs.batch(np.arange(min(len(graphs), training["batch_size"], FIRST_BATCH))))
+    frames_at_once = min(len(graphs), -(-training["batch_size"] // training["accumulation"]), FIRST_BATCH)
+    sizes = first_batch(model, graphs.batch(np.arange(frames_at_once)))
     warnings = scale_warnings(sizes, graphs.energy)
     for warning in warnings:
         print(f"Warning: {warning}", flush=True)
@@ -84,6 +87,4 @@ def _earlier(path: str | Path, model_settings: dict[str, Any], stress: bool) -> 
             f"{path} was trained with another model.{', model.'.join(changed)}; "
             "train that round again, or set training.warm_start: false"
         )
-    model = build_model(model_settings, stress)
-    model.load_state_dict(earlier.state_dict())
-    return model, offsets
+    return activate_model_stress(earlier, properties.stress) if stress else earlier, offsets

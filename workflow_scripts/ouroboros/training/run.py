@@ -1,37 +1,46 @@
 """One try at a training, from the state that was kept where there is one."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from .. import seeds
-from ..graphs import GraphLoader, Graphs
-from .checks import overfitting
+from ..graphs import GraphLoader
+from .checks import overfitting, weighted_sizes
 from .compiled import CompiledStep, reason_not_to_compile
 from .course import Course
 from .force_matching import ForceMatching
 from .prepare import Start
 from .trainer import count_batches_anew, make_trainer
 
-VALIDATION_BATCH = 64
+VALIDATION_BATCH = 64  # frames at a time; as many as in a part of a step where memory is short
 
 
 class Run:
     """One try at a training."""
 
     def __init__(
-        self, start: Start, training: dict[str, Any], seed: int, device: str, course: Course, keep_every_s: float
+        self,
+        start: Start,
+        training: dict[str, Any],
+        seed: int,
+        device: str,
+        course: Course,
+        keep_every_s: float,
+        clock: Callable[[], float],
     ):
         order, parts = seeds.integer(seed, "batches"), training["accumulation"]
         self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
-        self.validation = GraphLoader(start.validation, max(training["batch_size"] // parts, VALIDATION_BATCH))
+        size = max(training["batch_size"], VALIDATION_BATCH) if parts == 1 else -(-training["batch_size"] // parts)
+        self.validation = GraphLoader(start.validation, size)
         self.epochs = number_of_epochs(training, self.loader.steps)
         self.start, self.training, self.device, self.course = start, training, device, course
         steps = self.epochs * self.loader.steps
-        self.task = ForceMatching(start.model.train(), training, steps, _ignorant_loss(start.graphs, training))
+        ignorant = sum(weighted_sizes(start.graphs, training).values()) or float("inf")
+        self.task = ForceMatching(start.model.train(), training, steps, ignorant, clock=clock)
         self.not_compiled = reason_not_to_compile(training, device, steps)
         self.keep_every_s = keep_every_s
 
@@ -99,12 +108,3 @@ def number_of_epochs(training: dict[str, Any], steps_per_epoch: int) -> int:
     epochs = max(1, round(training["steps"] / steps_per_epoch))
     every = min(training["validate_every_epochs"], epochs)
     return every * round(epochs / every)
-
-
-def _ignorant_loss(graphs: Graphs, training: dict[str, Any]) -> float:
-    """The loss of a model that predicts zero energy (above the offsets) and zero forces for everything."""
-    energy, forces = graphs.energy, graphs.forces
-    if training["loss"] == "mse":
-        energy, forces = energy**2, forces**2
-    loss = training["energy_weight"] * np.abs(energy).mean() + training["force_weight"] * np.abs(forces).mean()
-    return float(loss) or float("inf")

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import time
 import warnings
 from pathlib import Path
@@ -46,7 +45,7 @@ def count_batches_anew(state: Path, batches: int) -> None:
 
     It changes where the steps are split into more parts than when the state was kept.
     """
-    checkpoint = torch.load(state, weights_only=False)
+    checkpoint = torch.load(state, map_location="cpu", weights_only=False)
     done = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
     if done["ready"] != batches:
         done.update(dict.fromkeys(done, batches))
@@ -80,7 +79,9 @@ def make_trainer(
         KeepState(course.state, keep_every_s),
     ]
     if training["average_decay"]:
-        callbacks.insert(0, WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(training["average_decay"])))
+        callbacks.insert(
+            0, WeightAveraging(use_buffers=False, multi_avg_fn=get_ema_multi_avg_fn(training["average_decay"]))
+        )
     return pl.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
@@ -103,5 +104,6 @@ def _tensorboard(folder: str | Path | None, resumed: bool) -> Any:
     if folder is None:
         return False
     if not resumed:
-        shutil.rmtree(folder, ignore_errors=True)  # of an earlier try: its curves would lie over these
+        for old in Path(folder).glob("events.out.tfevents.*"):  # of an earlier try, which would lie over this one
+            old.unlink()
     return TensorBoardLogger(Path(folder).parent, name=Path(folder).name, version="")

@@ -93,7 +93,7 @@ def verdict(folder: Path, config: Path, seconds: float) -> tuple[str, bool]:
         config: of the experiment that it stands for.
         seconds: that it took.
     """
-    last = max(folder.glob("*-*/round_*/decision.json"), key=lambda path: path.parent.name)
+    last = max(folder.glob("*-*/round_*/decision.json"), key=lambda path: path.stat().st_mtime)
     decision, labels = read_json(last), read_json(last.parents[1] / "round_0/labels.json")
     if decision["state"] == BROKEN:
         return f"The pipeline ran, but its last round is broken: {decision['reason']}.", False

@@ -33,7 +33,9 @@ def write_database(path: Path, images: list[Atoms]) -> None:
     """Labelled ASE atoms as a SchNetPack database."""
     data = ASEAtomsData.create(str(path), distance_unit="Ang", property_unit_dict={"energy": "eV", "forces": "eV/Ang"})
     data.add_systems(
-        property_list=[{"energy": [atoms.get_potential_energy()], "forces": atoms.get_forces()} for atoms in images],
+        property_list=[
+            {"energy": [atoms.calc.results["energy"]], "forces": atoms.calc.results["forces"]} for atoms in images
+        ],
         atoms_list=images,
     )
 

@@ -21,6 +21,7 @@ ours for the same seed and batches, and the memory of 100,000 frames of aspirin.
 """
 
 import argparse
+import io
 import json
 import os
 import resource
@@ -51,7 +52,6 @@ from ouroboros.config import load_experiment  # noqa: E402
 from ouroboros.energy_baseline import fit_energy_offsets  # noqa: E402
 from ouroboros.frames import Frames  # noqa: E402
 from ouroboros.graphs import GraphLoader, Graphs  # noqa: E402
-from ouroboros.molecules import resolve_molecule  # noqa: E402
 from ouroboros.oracles import make_oracle  # noqa: E402
 from ouroboros.training import train_member  # noqa: E402
 from ouroboros.training.force_matching import ForceMatching  # noqa: E402
@@ -59,6 +59,30 @@ from ouroboros.training.prepare import prepare as prepare_training  # noqa: E402
 
 ETHANOL = ROOT.parent / "shared/data/rmd17_ethanol/train.xyz"
 CUTOFF, BATCH, SEED = 5.0, 10, 1
+ASPIRIN = """21
+PubChem, CID 2244, conformer 1
+O  1.2333  0.5540  0.7792
+O -0.6952 -2.7148 -0.7502
+O  0.7958 -2.1843  0.8685
+O  1.7813  0.8105 -1.4821
+C -0.0857  0.6088  0.4403
+C -0.7927 -0.5515  0.1244
+C -0.7288  1.8464  0.4133
+C -2.1426 -0.4741 -0.2184
+C -2.0787  1.9238  0.0706
+C -2.7855  0.7636 -0.2453
+C -0.1409 -1.8536  0.1477
+C  2.1094  0.6715 -0.3113
+C  3.5305  0.5996  0.1635
+H -0.1851  2.7545  0.6593
+H -2.7247 -1.3605 -0.4564
+H -2.5797  2.8872  0.0506
+H -3.8374  0.8238 -0.5090
+H  3.7290  1.4184  0.8593
+H  4.2045  0.6969 -0.6924
+H  3.7105 -0.3659  0.6426
+H -0.2555 -3.5916 -0.7337
+"""
 NETWORKS = {"schnet": (128, 6), "painn": (128, 3)}
 WEIGHTS = 0.01, 0.99
 RATE = 1e-4
@@ -74,7 +98,7 @@ def ethanol(n: int) -> list[Atoms]:
 
 def aspirin(n: int) -> list[Atoms]:
     """Aspirin, rattled and labelled with GFN2-xTB."""
-    oracle, molecule, images = make_oracle({"kind": "xtb"}), resolve_molecule("aspirin"), []
+    oracle, molecule, images = make_oracle({"kind": "xtb"}), ase.io.read(io.StringIO(ASPIRIN), format="xyz"), []
     for seed in range(n):
         atoms = molecule.copy()
         atoms.rattle(0.05, seed=seed)

@@ -50,7 +50,7 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
         ({"model": {"colour": 1}}, ["model.colour", "n_atom_basis"]),
         ({"training": {"learning_rate": "fast"}}, ["training.learning_rate", "'fast'", "number"]),
         ({"training": {"batch_size": 2.5}}, ["training.batch_size", "2.5", "integer"]),
-        ({"training": {"schedule": "cosine"}}, ["training.schedule", "'cosine'", "one_cycle"]),
+        ({"training": {"schedule": "linear"}}, ["training.schedule", "'linear'", "one_cycle"]),
         ({"exploration": {"temperatures_K": [300, -5]}}, ["exploration.temperatures_K.1", "-5", "greater than 0", "K"]),
         ({"exploration": {"temperatures_K": [9000]}}, ["exploration.temperatures_K.0", "9000", "5000"]),
         ({"simulation": {"timestep_fs": 50}}, ["simulation.timestep_fs", "50", "less than or equal to 5", "fs"]),

@@ -123,7 +123,7 @@ def settings(kind: str, epochs: int, compile_: str) -> tuple[dict[str, Any], dic
 
 
 def run_stock(folder: Path, kind: str, epochs: int, workers: int, orders: Any = None) -> tuple[float, list[float]]:
-    """Samples a second after the first epoch, and the mean training loss of each epoch."""
+    """Samples a second after the first epoch; and with `orders`, the mean training loss of each epoch."""
     os.chdir(folder)  # the data module leaves a lock where it runs
     pl.seed_everything(SEED, verbose=False)
     data = stock.data_module(folder / "frames.db", folder / "split.npz", BATCH, CUTOFF, workers, orders)
@@ -137,9 +137,10 @@ def run_stock(folder: Path, kind: str, epochs: int, workers: int, orders: Any = 
             check_val_every_n_epoch=epochs, num_sanity_val_steps=0, log_every_n_steps=1 if orders else 50,
         )  # fmt: skip
         trainer.fit(task, datamodule=data)
-        losses = pd.read_csv(Path(scratch) / "metrics.csv").dropna(subset="train_loss")
-    rate = (epochs - 1) * data.num_train / (times.ends[-1] - times.ends[0]) if epochs > 1 else float("nan")
-    return rate, losses.groupby("epoch")["train_loss"].mean().tolist()
+        rows = pd.read_csv(Path(scratch) / "metrics.csv")
+    rate = (epochs - 1) * len(data.train_dataset) / (times.ends[-1] - times.ends[0]) if epochs > 1 else float("nan")
+    losses = rows.dropna(subset="train_loss").groupby("epoch")["train_loss"].mean().tolist() if orders else []
+    return rate, losses
 
 
 def run_bare(frames: Frames, kind: str, seconds: float) -> float:
@@ -276,8 +277,9 @@ def main() -> None:
                 ratios = compare_speed(images, kind, arguments.epochs, arguments.repeats)
                 figures |= {f"{molecule}_{kind}_{name}": round(value, 3) for name, value in ratios.items()}
         figures["loss_curve_deviation"] = compare_losses(sets["ethanol"][:200])
-    command = [sys.executable, __file__, "--hold", "100000"]
-    figures["aspirin_100k_gib"] = round(float(subprocess.run(command, capture_output=True, text=True).stdout), 2)
+    command = [sys.executable, str(ROOT / "bench/training.py"), "--hold", "100000"]
+    held = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    figures["aspirin_100k_gib"] = round(float(held.stdout), 2)
     print(json.dumps(figures))
 
 

@@ -13,6 +13,8 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/reference_functions.smk"
+include: "rules/sweep_functions.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/test.smk"

@@ -1,4 +1,4 @@
-"""The checked config, every path, and every function that the rules call."""
+"""The checked config, every path, and the functions that rules of several stages call."""
 
 import json
 import os
@@ -61,80 +61,6 @@ wildcard_constraints:
     k="[0-9]+",
     s="[0-9]+",
     run="|".join(re.escape(run) for run in SWEEP_RUNS) or "none",
-
-
-# --- the reference ---------------------------------------------------------------------------------------------
-def raw_files():
-    """What `curate` reads: trajectories made here, or imported frames and what is known of them."""
-    if SOURCE == "generate":
-        return {"raw": expand(f"{REFERENCE}/raw/trajectory_{{k}}.extxyz", k=range(len(TEMPERATURES)))}
-    return {"raw": [f"{REFERENCE}/raw/frames.npz"], "record": f"{REFERENCE}/raw/frames.json"}
-
-
-def generate_input():
-    """The user's structure file, where the molecule is one: an edited file makes the trajectories anew."""
-    name = config["reference"]["generate"]["molecule"]
-    return teacher() | ({"structure": name} if os.path.isfile(name) else {})
-
-
-def split_settings():
-    """The keys that the strategy uses, so that no other reruns the split."""
-    own = {
-        "trajectory": ["start_temperature_max_K"],
-        "time": ["gap_frames"],
-        "column": ["column", "test_values"],
-        "published": ["fold"],
-        "random": [],
-    }
-    split = config["split"]
-    return {name: split[name] for name in ("strategy", "train", "validation", "test", *own[split["strategy"]])}
-
-
-def error_columns():
-    """Columns by whose values errors are told; a column that only counts frames or times groups nothing."""
-    named = config["reference"]["files"]["columns"] if SOURCE == "files" else []
-    split_by = split_settings().get("column")
-    columns = dict.fromkeys(["temperature_K", "source", *named, *([split_by] if split_by else [])])
-    return [name for name in columns if name not in ("trajectory", "time_fs", "raw_index") or name == split_by]
-
-
-def files_to_import():
-    """What `import_reference` reads: a published set, or the user's own files."""
-    if SOURCE == "download":
-        return {"files": [f"{REFERENCE}/raw/published.npz"], "record": f"{REFERENCE}/raw/published.json"}
-    return {"files": config["reference"]["files"]["paths"]}
-
-
-def molecule():
-    """The name of the molecule, where the config gives one."""
-    return config["reference"][SOURCE].get("molecule")
-
-
-def checks_of_reference():
-    """What is judged before the first training; a run that asks for no label has no use for the oracle."""
-    files = {"leakage": f"{REFERENCE}/leakage.json"}
-    return files | ({"oracle": f"{REFERENCE}/oracle_check.json"} if LAST_ROUND else {})
-
-
-def split_input():
-    """The database, and the published indices where they are asked for."""
-    files = {"database": f"{REFERENCE}/reference.db"}
-    return files | ({"published": PUBLISHED_SPLITS} if config["split"]["strategy"] == "published" else {})
-
-
-def teacher():
-    """The models that label, where the oracle is a teacher: another teacher makes other labels."""
-    return {"teacher": ORACLE["paths"]} if ORACLE["kind"] == "model" else {}
-
-
-def label_input():
-    """The candidates, what the reference's energies are like, and the pool where it is the oracle."""
-    files = {
-        "candidates": f"{ROUND}/select/candidates.extxyz",
-        "reference": f"{REFERENCE}/reference.json",
-        "checked": f"{REFERENCE}/reference_checked.json",  # another oracle passes the gate before it labels
-    }
-    return files | teacher() | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})
 
 
 # --- lists of files --------------------------------------------------------------------------------------------
@@ -246,6 +172,11 @@ def without(section, *keys):
     return {name: value for name, value in section.items() if name not in keys}
 
 
+def for_training(section):
+    """The section `training` as a job sees it: from what a round starts is told by the job's inputs."""
+    return without(section, "warm_start", "from_scratch_every")
+
+
 def validation_fraction(wildcards):
     return config["labels"]["validation_fraction"] if wildcards.r != "0" else None
 
@@ -286,52 +217,6 @@ def strategy_of(wildcards):
 
 def is_last_round(wildcards):
     return int(wildcards.r) == LAST_ROUND
-
-
-# --- the sweep -------------------------------------------------------------------------------------------------
-def sweep_files(name):
-    """An input function: the file of each run with each seed, in the order of `sweep_rows`."""
-
-    def files(wildcards):
-        if not SWEEP_RUNS:
-            raise WorkflowError(
-                "Config key 'sweep.over' is empty, so that there is nothing to compare; give it the values to try, such "
-                "as {model.n_interactions: [3, 6, 9]}."
-            )
-        return expand(f"{SWEEP}/{{run}}/seed_{{s}}/{name}", run=SWEEP_RUNS, s=SWEEP_SEEDS)
-
-    return files
-
-
-def sweep_rows():
-    """What tells the rows of the sweep's table apart: run, seed, and the value of each key that is swept."""
-    rows = []
-    for run, changes in SWEEP_RUNS.items():
-        changed = with_changes(config, changes)
-        values = {key: changed[key.split(".")[0]][key.split(".")[1]] for key in config["sweep"]["over"]}
-        rows += [{"run": run, **values, "seed": seed} for seed in SWEEP_SEEDS]
-    return rows
-
-
-def sweep_model(wildcards):
-    return with_changes(config, SWEEP_RUNS[wildcards.run])["model"]
-
-
-def sweep_training(wildcards):
-    return without(with_changes(config, SWEEP_RUNS[wildcards.run])["training"], "warm_start", "from_scratch_every")
-
-
-def sweep_seed(wildcards):
-    """The same for every run, so that runs of one seed see the frames in the same order."""
-    return seeds.integer(config["seed"], "sweep", int(wildcards.s))
-
-
-def one_batch_training():
-    """The training of the config on one batch, with enough steps that what is left of the error is no lack of them."""
-    steps = max(2000, config["training"]["steps"])
-    one_batch = {"overfit_batches": 1, "steps": steps, "epochs": None}
-    one_batch |= {"early_stopping_patience": None, "average_decay": None}
-    return without(config["training"], "warm_start", "from_scratch_every") | one_batch
 
 
 # --- targets ---------------------------------------------------------------------------------------------------

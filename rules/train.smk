@@ -45,7 +45,7 @@ rule train:
         runtime=240,
     params:
         model=config["model"],
-        training=without(config["training"], "warm_start", "from_scratch_every"),
+        training=for_training(config["training"]),
         seed=seed_for("train"),
         bootstrap_seed=bootstrap_seed,
         device=config["device"],

@@ -155,6 +155,9 @@ def test_a_perfect_committee_has_its_figures(tmp_path):
     exact = Prediction(np.tile(frames.energy, (2, 1)), np.tile(frames.forces, (2, 1, 1)), prediction.n_atoms)
     accuracy_figures.parity(exact, frames, measure(exact, frames)["committee"], tmp_path / "parity.svg")
     accuracy_figures.histograms(exact, frames, tmp_path / "errors.svg")
+    drawn = (tmp_path / "parity.svg").read_text()
+    assert all(f">{text}<" in drawn for text in ("MAE 0 meV", "MAE 0 meV/Å", "R² 1.00000"))
+    assert (tmp_path / "errors.svg").exists()
 
 
 def test_a_large_test_set_makes_small_files(tmp_path):

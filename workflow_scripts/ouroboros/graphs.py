@@ -158,6 +158,11 @@ class GraphLoader:
         """Optimiser steps of one pass."""
         return -(-len(self.graphs) // self.batch_size)
 
+    @property
+    def frames_at_once(self) -> int:
+        """The largest number of frames in a part of a step."""
+        return -(-self.batch_size // self.parts)
+
     def __len__(self) -> int:
         last = len(self.graphs) - (self.steps - 1) * self.batch_size
         return (self.steps - 1) * self.parts + min(self.parts, last)

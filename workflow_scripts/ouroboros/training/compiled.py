@@ -57,7 +57,18 @@ class CompiledStep:
             cutoff: Å.
         """
         self._task, self._energy = task, _Energy(task.model)
-        self._sizes, self._cutoff = {"frames": frames, "atoms": atoms + 1, "pairs": pairs}, cutoff
+        self._frames, last = frames, atoms  # one atom more, for what is missing
+        outside = [2 * cutoff, 0.0, 0.0]  # too far away to interact with itself
+        self._fill: dict[str, tuple[int, Any]] = {  # of each tensor its whole length, and what it is filled up with
+            properties.energy: (frames, 0.0),
+            properties.Z: (atoms + 1, 0),
+            properties.R: (atoms + 1, 0.0),
+            properties.forces: (atoms + 1, 0.0),
+            properties.idx_m: (atoms + 1, frames),
+            properties.idx_i: (pairs, last),
+            properties.idx_j: (pairs, last),
+            properties.offsets: (pairs, torch.tensor(outside)),
+        }
         self._names, self._weights = zip(*self._energy.named_parameters(), strict=True)
         self._function = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
 
@@ -72,24 +83,12 @@ class CompiledStep:
         return self
 
     def _filled_up(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
-        last, outside = self._sizes["atoms"] - 1, [2 * self._cutoff, 0.0, 0.0]  # too far away to interact with itself
-        fill: dict[str, tuple[str, Any]] = {
-            properties.energy: ("frames", 0),
-            properties.Z: ("atoms", 0),
-            properties.R: ("atoms", 0),
-            properties.forces: ("atoms", 0),
-            properties.idx_m: ("atoms", self._sizes["frames"]),
-            properties.idx_i: ("pairs", last),
-            properties.idx_j: ("pairs", last),
-            properties.offsets: ("pairs", outside),
-        }
         filled = {}
-        for name, (size, value) in fill.items():
+        for name, (length, value) in self._fill.items():
             tensor = batch[name]
-            whole = tensor.new_empty(self._sizes[size], *tensor.shape[1:])
+            filled[name] = whole = tensor.new_empty(length, *tensor.shape[1:])
             whole[: len(tensor)] = tensor
-            whole[len(tensor) :] = torch.tensor(value, dtype=tensor.dtype)
-            filled[name] = whole
+            whole[len(tensor) :] = value
         counts = batch.get(COUNTS) or {name: batch[name].numel() for name in (properties.energy, properties.forces)}
         filled |= {f"{COUNTS}{name}": torch.tensor(float(count)) for name, count in counts.items()}
         return filled
@@ -97,7 +96,7 @@ class CompiledStep:
     def _loss(
         self, weights: tuple[torch.Tensor, ...], batch: dict[str, torch.Tensor], parts: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        named, frames = dict(zip(self._names, weights, strict=True)), self._sizes["frames"]
+        named, frames = dict(zip(self._names, weights, strict=True)), self._frames
 
         def energy(positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             energies = functional_call(self._energy, named, (batch, positions, frames + 1))[:frames]

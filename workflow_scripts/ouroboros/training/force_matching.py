@@ -34,7 +34,6 @@ class ForceMatching(spk.AtomisticTask):
         training: dict[str, Any],
         total_steps: int,
         ignorant_loss: float = float("inf"),
-        step: Step | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ):
         """Prepare the loss and the optimiser.
@@ -44,7 +43,6 @@ class ForceMatching(spk.AtomisticTask):
             training: the `training` section of the config.
             total_steps: optimiser steps of the whole training.
             ignorant_loss: loss of a model that predicts zero for everything; a loss far above has diverged.
-            step: replaces `eager_step` in training, for example by a compiled one.
             clock: seconds since the training began, those before a kill included.
         """
         outputs = [
@@ -57,7 +55,7 @@ class ForceMatching(spk.AtomisticTask):
         super().__init__(model, outputs, torch.optim.AdamW, optimiser, warmup_steps=warmup)
         self.training_settings, self.total_steps, self.ignorant_loss = training, total_steps, ignorant_loss
         self._far = 100 if training["loss"] == "mse" else 10  # an error ten times that of no model at all
-        self.step = step or self.eager_step
+        self.step: Step = self.eager_step  # of training; a compiled one takes its place
         self.history: list[dict[str, float]] = []
         self._clock = clock
         self._plateau: ReduceLROnPlateau | None = None
@@ -114,18 +112,18 @@ class ForceMatching(spk.AtomisticTask):
         with torch.enable_grad():
             loss, sums = self.eager_step(batch)
         self._watch(loss.detach(), "validation", batch_idx)
-        self._sums["val"].add(sums.detach(), batch)
+        self._sums["val"].add(sums, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Tell the losses that schedule, early stopping and the choice of the best epoch go by; show progress."""
-        self._validated = self._sums["val"].means("val")
+        self._validated = self._take_means("val")
         self.log_dict(self._validated)
         mae = self._validated["val_force_mae_meV_per_A"]
         print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {mae:.1f} meV/Å", flush=True)
 
     def on_train_epoch_end(self) -> None:
         """Add the epoch's row to the history."""
-        row = self._sums["train"].means("train")
+        row = self._take_means("train")
         if self.current_epoch and row["train_loss"] > self._far * self.ignorant_loss:
             raise Diverged(self._too_large(row["train_loss"]))
         row["learning_rate"] = self.optimizers().param_groups[0]["lr"]
@@ -155,6 +153,10 @@ class ForceMatching(spk.AtomisticTask):
             self._plateau.load_state_dict(self._plateau_state)
         return [optimiser], schedule(optimiser, self.training_settings, self.total_steps)
 
+    def _take_means(self, subset: str) -> dict[str, float]:
+        means, self._sums[subset] = self._sums[subset].means(subset), Sums()
+        return means
+
     def _watch(self, loss: torch.Tensor, what: str, batch_idx: int) -> None:
         if loss.is_cuda and batch_idx % 50:  # reading a number off a GPU waits for it
             return
@@ -176,25 +178,23 @@ class Sums:
     """Loss and absolute errors of an epoch, added up where the network runs."""
 
     def __init__(self) -> None:
-        self._total: torch.Tensor | float = 0.0
+        self._total = torch.zeros(3)
         self._frames = self._atoms = 0
 
     def add(self, sums: torch.Tensor, batch: dict[str, Any]) -> None:
         """Count in a batch: (3,) loss times its frames, sums of the absolute energy and force errors."""
-        self._total = self._total + sums
+        self._total = sums + self._total.to(sums)
         self._frames += len(batch[properties.idx])
         self._atoms += len(batch[properties.Z])
 
     def means(self, subset: str) -> dict[str, float]:
-        """The epoch's means, and start over."""
-        loss, energy, forces = self._total.tolist() if isinstance(self._total, torch.Tensor) else (0.0, 0.0, 0.0)
-        means = {
+        """The epoch's means."""
+        loss, energy, forces = self._total.tolist()
+        return {
             f"{subset}_loss": loss / self._frames,
             f"{subset}_energy_mae_meV": 1000 * energy / self._frames,
             f"{subset}_force_mae_meV_per_A": 1000 * forces / (3 * self._atoms),
         }
-        self.__init__()  # type: ignore[misc]
-        return means
 
 
 def absolute_errors(loss: torch.Tensor, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:

@@ -34,7 +34,8 @@ class Run:
     ):
         order, parts = seeds.integer(seed, "batches"), training["accumulation"]
         self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
-        size = max(training["batch_size"], VALIDATION_BATCH) if parts == 1 else -(-training["batch_size"] // parts)
+        at_once = self.loader.frames_at_once
+        size = max(at_once, VALIDATION_BATCH) if self.loader.parts == 1 else at_once
         self.validation = GraphLoader(start.validation, size)
         self.epochs = number_of_epochs(training, self.loader.steps)
         self.start, self.training, self.device, self.course = start, training, device, course
@@ -60,9 +61,8 @@ class Run:
         self.best_epoch = int(best["epoch"])
 
     def _compile(self) -> None:
-        frames = -(-self.loader.batch_size // self.loader.parts)
         cutoff = float(self.task.model.representation.cutoff)
-        step = CompiledStep(self.task, frames, *self.loader.largest(self.epochs), cutoff)
+        step = CompiledStep(self.task, self.loader.frames_at_once, *self.loader.largest(self.epochs), cutoff)
         began, default = time.perf_counter(), torch.get_default_dtype()
         torch.set_default_dtype(next(self.task.model.parameters()).dtype)  # as Lightning does in double precision
         print("compiling the step ...", flush=True)

@@ -12,7 +12,7 @@ from ..graphs import Graphs
 OUTLIER = 1000  # times the median deviation: no honest label of a training set is so far out
 WEIGHTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
 NO_ENERGY = 1e-4  # eV; less is the rounding of labels, as where one frame a composition leaves nothing to learn
-SCALES = 100  # predictions and targets of a first batch that differ by more are told to the user
+SCALES = 1000  # predictions and targets of a first batch that differ by more are told; an untrained energy is eV
 
 
 class TrainingError(RuntimeError):

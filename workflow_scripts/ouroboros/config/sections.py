@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .analysis import Analysis
 from .data import Reference, Split
+from .dynamics import Exploration, Simulation
 from .labels import Labels, Oracle, OracleGate
-from .section import Section, Temperature, key
+from .section import Section, key
 from .sweep import Sweep
 from .training import Training
 
@@ -36,52 +38,6 @@ class Model(Section):
     shared_filters: bool = key(False, "all blocks of PaiNN have the same filters; the others do not use it")
     output_layers: int = key(2, "layers of the network from features to the atom's energy", ge=1, le=6)
     output_hidden: int | None = key(None, "width of its hidden layers; null: halved from layer to layer", ge=1, le=1024)
-
-
-class Exploration(Section):
-    """Dynamics with the committee that looks for structures it does not know: many walkers, Langevin thermostat."""
-
-    walkers: int = key(16, "independent walkers, run as one batch", ge=1, le=10000)
-    temperatures_K: list[Temperature] = key(
-        [600.0], "temperatures, dealt out to the walkers in turn", "K", min_length=1, max_length=100
-    )
-    timestep_fs: float = key(0.5, "time step", "fs", gt=0, le=5)
-    length_ps: float = key(0.5, "length of each walker", "ps", gt=0, le=100000)
-    stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
-    friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
-    hard_limit_eV_per_A: float = key(
-        2.0, "a walker stops when its calibrated force uncertainty passes this", "eV/Å", gt=0, le=1000
-    )
-    closest_contact: float = key(
-        0.5, "a walker stops when two atoms come closer than this share of their summed covalent radii", gt=0, lt=1
-    )
-    max_temperature_factor: float = key(
-        6.0, "a walker stops when its kinetic temperature passes this many times its thermostat's", gt=1, le=1000
-    )
-
-
-class Simulation(Section):
-    """The production run that is analysed: constant energy, velocity Verlet, forces of the committee's mean."""
-
-    walkers: int = key(
-        8, "independent runs, as one batch; their mean temperature scatters by T/sqrt(3N walkers)", ge=1, le=10000
-    )
-    temperature_K: Temperature = key(300.0, "temperature of the initial velocities", "K")
-    timestep_fs: float = key(0.5, "time step", "fs", gt=0, le=5)
-    steps: int = key(10000, "steps", ge=10)
-    stride: int = key(10, "steps between kept frames", ge=1)
-
-
-class Analysis(Section):
-    """What the production run is judged by."""
-
-    drift_limit_eV_per_step: float = key(0.001, "largest drift of the total energy", "eV/step", gt=0)
-    curve_distance_limit: float = key(
-        0.2, "largest distance (0 to 1) of the pair-distance curve from that of the reference", ge=0, le=1
-    )
-    peak_shift_limit_A: float = key(0.05, "largest shift of that curve's first peak", "Å", gt=0)
-    range_A: float = key(6.0, "range of the radial distribution of a periodic cell", "Å", gt=0.5, le=50)
-    bin_width_A: float = key(0.02, "bin width of the distance curves", "Å", gt=0, le=1)
 
 
 class Selection(Section):

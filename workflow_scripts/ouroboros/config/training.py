@@ -9,7 +9,7 @@ class Training(Section):
     """Fitting one member, with PyTorch Lightning; docs/training.md tells how the defaults were found."""
 
     # the step
-    batch_size: int = key(5, "frames of one optimiser step", ge=1, le=100000)
+    batch_size: int = key(10, "frames of one optimiser step", ge=1, le=100000)
     accumulation: int = key(
         1, "work the frames of a step off in so many parts: the same step with less memory", ge=1, le=100000
     )

@@ -25,6 +25,7 @@ class CommitteeModel(ModelInterface):
         self.committee = committee
         self._device, self._dtype = torch.device(committee.device), torch.float64
         self._compute_forces, self._compute_stress = True, committee.stress
+        self._energy_offsets = torch.tensor(committee.energy_offsets, dtype=self._dtype, device=self._device)
         self._radii = torch.tensor(covalent_radii, device=self._device)
         self._pairs = torch.zeros(2, 0, dtype=torch.long)  # of the systems numbered in _pairs_of
         self._pairs_of = torch.zeros(0, dtype=torch.long)
@@ -33,8 +34,10 @@ class CommitteeModel(ModelInterface):
         """Evaluate all systems of the state.
 
         Returns:
-            energy (n_systems,) eV, forces (n_atoms, 3) eV/Å, max_force_std (n_systems,) eV/Å, the largest spread over
-            the atoms, and closest_contact (n_systems,), the smallest distance over the summed covalent radii; stress
+            energy (n_systems,) eV and forces (n_atoms, 3) eV/Å; force_std (n_atoms,) eV/Å, the members' spread, and
+            max_force_std (n_systems,), its largest value over the atoms; energy_std (n_systems,) eV, that of the
+            energies with the atomic offsets, and energy_std_gradient (n_atoms, 3) eV/Å, its derivative by the
+            positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii; stress
             (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates it.
         """
         idx_i, idx_j, offsets = self._neighbours(state)
@@ -50,8 +53,11 @@ class CommitteeModel(ModelInterface):
         }
         evaluation = self.committee.evaluate(inputs)
         energies, forces = evaluation.energy.double(), evaluation.forces.double()
-        force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
         no_system = state.positions.new_zeros(state.n_systems)
+        offsets_of_members = no_system.repeat(len(energies), 1)
+        offsets_of_members.index_add_(1, state.system_idx, self._energy_offsets[:, state.atomic_numbers])
+        energy_std, gradient = energy_spread(energies + offsets_of_members, forces, state.system_idx)
+        force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
         vectors = state.positions[idx_j] - state.positions[idx_i] + offsets
         radii = self._radii[state.atomic_numbers]
         contact = vectors.norm(dim=1) / (radii[idx_i] + radii[idx_j])
@@ -59,6 +65,9 @@ class CommitteeModel(ModelInterface):
         return {
             "energy": energies.mean(0),
             "forces": forces.mean(0),
+            "force_std": force_std,
+            "energy_std": energy_std,
+            "energy_std_gradient": gradient,
             "max_force_std": no_system.scatter_reduce(0, state.system_idx, force_std, "amax"),
             "closest_contact": (no_system + torch.inf).scatter_reduce(0, state.system_idx[idx_i], contact, "amin"),
             **stress,
@@ -76,6 +85,32 @@ class CommitteeModel(ModelInterface):
         )
         cells = state.row_vector_cell[system]
         return mapping[0], mapping[1], torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
+
+
+def energy_spread(
+    energies: torch.Tensor, forces: torch.Tensor, system_idx: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Standard deviation of the members' energies, and its derivative by the positions.
+
+    The bias of hyperactive learning (van der Oord 2023, npj Comput. Mater. 9, 168) pushes along this derivative. With
+    the forces F of all M members at hand it is a sum: dσ/dx = -Σ (E - <E>) (F - <F>) / ((M - 1) σ).
+
+    Args:
+        energies: (n_members, n_systems) eV.
+        forces: (n_members, n_atoms, 3) eV/Å.
+        system_idx: (n_atoms,) the system of each atom.
+
+    Returns:
+        (n_systems,) eV, ddof 1, and (n_atoms, 3) eV/Å; zero where the members agree, and for a committee of one.
+    """
+    members = len(energies)
+    if members == 1:
+        return torch.zeros_like(energies[0]), torch.zeros_like(forces[0])
+    deviation = energies - energies.mean(0)
+    std = energies.std(0)
+    # NaN stays NaN; an exact zero has no slope to either side, and none is what a bias needs there
+    weight = torch.where(std == 0, 0.0, deviation / ((members - 1) * std))
+    return std, -torch.einsum("ma,max->ax", weight[:, system_idx], forces - forces.mean(0))
 
 
 def all_pairs(n_atoms: torch.Tensor) -> torch.Tensor:

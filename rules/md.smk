@@ -54,6 +54,7 @@ else:
             settings=config["exploration"],
             seed=seed_for("explore"),
             device=config["device"],
+            state=f"{STATES}/{{arm}}/round_{{r}}/explore",
         script:
             "../workflow_scripts/explore.py"
 
@@ -65,6 +66,7 @@ rule simulate:
     output:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",
+        velocities=f"{ROUND}/simulate/velocities.h5",
     log:
         f"{LOGS}/{{arm}}/round_{{r}}/simulate.log",
     benchmark:
@@ -80,5 +82,6 @@ rule simulate:
         settings=config["simulation"],
         seed=seed_for("simulate"),
         device=config["device"],
+        state=f"{STATES}/{{arm}}/round_{{r}}/simulate",
     script:
         "../workflow_scripts/simulate.py"

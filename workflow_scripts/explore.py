@@ -1,4 +1,6 @@
-"""Rule explore: many thermostatted walkers driven by the committee, each watched at every step."""
+"""Rule explore: many walkers driven by the committee, each watched at every step."""
+
+import shutil
 
 from ouroboros.job import start
 
@@ -7,35 +9,37 @@ with start(snakemake) as job:
 
     from ouroboros.committee import Committee
     from ouroboros.datasets import TRAIN
-    from ouroboros.dynamics import Limits, run_walkers
+    from ouroboros.dynamics import Ensemble, Limits, SavedRun, fingerprint, run_walkers
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
     from ouroboros.trajectories import walker_table, write_exploration
 
-    settings, rng = snakemake.params.settings, np.random.default_rng(snakemake.params.seed)
-    dataset = Frames.load(snakemake.input.dataset)
+    files, params, settings = snakemake.input, snakemake.params, snakemake.params.settings
+    rng, walkers, timestep_fs = np.random.default_rng(params.seed), settings["walkers"], settings["timestep_fs"]
+    dataset = Frames.load(files.dataset)
     trained = np.flatnonzero(dataset.columns["subset"] == TRAIN)
-    calibration = read_json(snakemake.input.calibration)
-    steps = round(settings["length_ps"] * 1000 / settings["timestep_fs"])
+    chosen = np.concatenate([rng.choice(trained, walkers), rng.choice(trained, settings["replace"])])
+    structures = dataset.take(chosen).to_atoms()
+    work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed)
     walks = run_walkers(
-        dataset.take(rng.choice(trained, settings["walkers"])).to_atoms(),
-        Committee.load(snakemake.input.models, job.device),
-        temperatures_K=np.resize(settings["temperatures_K"], settings["walkers"]),
-        timestep_fs=settings["timestep_fs"],
-        steps=steps,
-        stride=round(settings["stride_fs"] / settings["timestep_fs"]),
+        structures[:walkers],
+        Committee.load(files.models, job.device, stress=settings["ensemble"] == "npt"),
+        temperatures_K=np.resize(settings["temperatures_K"], walkers),
+        timestep_fs=timestep_fs,
+        steps=round(settings["length_ps"] * 1000 / timestep_fs),
+        stride=round(settings["stride_fs"] / timestep_fs),
         rng=rng,
-        friction_per_ps=settings["friction_per_ps"],
-        limits=Limits(
-            hard_limit=settings["hard_limit_eV_per_A"],
-            calibration=calibration["factor"],
-            closest_contact=settings["closest_contact"],
-            max_temperature_factor=settings["max_temperature_factor"],
-        ),
-        report_every=max(steps // 10, 1),
+        ensemble=Ensemble.from_settings(settings),
+        ramp_to_K=settings["ramp_to_K"],
+        limits=Limits.from_settings(settings, read_json(files.calibration)["factor"]),
+        spares=structures[walkers:],
+        bias=settings["bias"],
+        saved=SavedRun(params.state, work),
+        report=True,
     )
-    write_exploration(snakemake.output.trajectory, walks, settings["timestep_fs"])
-    table = walker_table(walks, settings["timestep_fs"])
+    write_exploration(snakemake.output.trajectory, walks, timestep_fs)
+    table = walker_table(walks, timestep_fs, chosen)
     table.to_csv(snakemake.output.walkers, index=False)
     where = snakemake.wildcards
     job.say(f"{where.arm} round {where.r}: {table['survived'].sum()} of {len(table)} walkers survived")
+    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

@@ -1,4 +1,6 @@
-"""Rule simulate: the production run at constant energy."""
+"""Rule simulate: the production run, by default at constant energy."""
+
+import shutil
 
 from ouroboros.job import start
 
@@ -6,25 +8,39 @@ with start(snakemake) as job:
     import numpy as np
 
     from ouroboros.committee import Committee
-    from ouroboros.dynamics import run_walkers
+    from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
     from ouroboros.frames import Frames
-    from ouroboros.trajectories import thermo_table, write_production
+    from ouroboros.trajectories import thermo_table, write_production, write_velocities
 
-    settings, rng = snakemake.params.settings, np.random.default_rng(snakemake.params.seed)
-    dataset = Frames.load(snakemake.input.dataset)
+    files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
+    rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
+    dataset = Frames.load(files.dataset)
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
+    structures = dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms()
+    committee = Committee.load(files.models, job.device, stress=settings["ensemble"] == "npt")
+    work = fingerprint([*files.models, files.dataset], settings, params.seed)
+    ensemble, common = Ensemble.from_settings(settings), {"rng": rng, "limits": Limits.from_settings(settings)}
+    ensemble.check(structures, committee.stress)
+    common |= {"timestep_fs": timestep_fs, "temperatures_K": settings["temperature_K"], "report": True}
+    lead_in, every = round(settings["equilibration_ps"] * 1000 / timestep_fs), settings["velocities_every_fs"]
+    structures, lost = equilibrate(
+        structures, committee, steps=lead_in, saved=SavedRun(f"{params.state}/lead_in", work), **common
+    )
     walks = run_walkers(
-        dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms(),
-        Committee.load(snakemake.input.models, job.device),
-        temperatures_K=np.full(settings["walkers"], settings["temperature_K"]),
-        timestep_fs=settings["timestep_fs"],
+        structures,
+        committee,
         steps=settings["steps"],
         stride=settings["stride"],
-        rng=rng,
-        report_every=max(settings["steps"] // 10, 1),
+        ensemble=ensemble,
+        momenta=[atoms.get_momenta() for atoms in structures],
+        velocity_stride=int(every / timestep_fs + 1e-6),
+        saved=SavedRun(f"{params.state}/production", work),
+        **common,
     )
-    for number, walk in enumerate(walks):
-        if not walk.survived:
-            job.say(f"{snakemake.output.trajectory}: walker {number} stopped, {walk.ended}")
-    write_production(snakemake.output.trajectory, walks)
-    thermo_table(walks, settings["timestep_fs"]).to_csv(snakemake.output.thermo, index=False)
+    ended = [f"walker {number} stopped, {walk.ended}" for number, walk in enumerate(walks) if not walk.survived]
+    for sentence in [*lost, *ended]:
+        job.say(f"{output.trajectory}: {sentence}")
+    write_production(output.trajectory, walks)
+    write_velocities(output.velocities, walks, timestep_fs, int(every / timestep_fs + 1e-6))
+    thermo_table(walks, timestep_fs).to_csv(output.thermo, index=False)
+    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

@@ -12,7 +12,7 @@ from schnetpack import properties
 
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.committee import Committee
-from ouroboros.dynamics import Limits, run_walkers
+from ouroboros.dynamics import NVE, Limits, langevin, run_walkers
 from ouroboros.frames import Frames
 from ouroboros.models import build_model
 from ouroboros.torchsim_model import CommitteeModel
@@ -190,7 +190,7 @@ def test_a_harmonic_well_swings_with_its_period():
 def test_friction_brings_resting_atoms_to_temperature_at_its_rate():
     """Free particles: T(t) = T (1 - exp(-2 γ t)); a lone atom starts at rest, for its drift is taken out."""
     starts = [Atoms("Ne")] * 600
-    walks = run(starts, wells(0.0), friction_per_ps=10.0, steps=200, stride=50)
+    walks = run(starts, wells(0.0), ensemble=langevin(10.0), steps=200, stride=50)
     measured = np.mean([walk.temperature_K for walk in walks], axis=0)
     expected = 300.0 * (1 - np.exp(-2 * 0.010 * 25.0 * np.arange(5)))
     assert measured[0] == pytest.approx(0.0, abs=1e-9)
@@ -202,7 +202,7 @@ def test_thermostat_samples_the_boltzmann_distribution():
     """<m v²> = kT and k <x²> = kT for each coordinate (BAOAB: at a small time step to well under 1 %)."""
     starts = [Atoms("He2")] * 150
     stiffness, target = 5.0, 450.0
-    walks = run(starts, wells(stiffness), temperature=target, friction_per_ps=50.0, steps=300, stride=50)
+    walks = run(starts, wells(stiffness), temperature=target, ensemble=langevin(50.0), steps=300, stride=50)
     late = slice(3, None)
     temperature = np.mean([walk.temperature_K[late] for walk in walks])
     squares = np.mean([np.square(walk.positions[late]).mean() for walk in walks])
@@ -221,7 +221,7 @@ def test_each_walker_keeps_its_own_temperature_when_another_leaves():
         steps=100,
         stride=25,
         rng=np.random.default_rng(0),
-        friction_per_ps=50.0,
+        ensemble=langevin(50.0),
         limits=Limits(hard_limit=8.0),
     )
     assert [walk.survived for walk in walks] == [False] + [True] * 60
@@ -236,7 +236,7 @@ def test_noise_still_comes_from_the_seed_after_a_walker_has_left():
     starts = [Atoms("Ne"), Atoms("Ne"), Atoms("Ne", [[10.0, 0, 0]])]
 
     def survivors(seed):
-        walks = run(starts, wells(1.0, 2.0), rng=seed, friction_per_ps=10.0, limits=Limits(hard_limit=5.0))
+        walks = run(starts, wells(1.0, 2.0), rng=seed, ensemble=langevin(10.0), limits=Limits(hard_limit=5.0))
         assert [walk.survived for walk in walks] == [True, True, False]
         return np.array([positions(walk) for walk in walks[:2]])
 
@@ -248,10 +248,10 @@ def test_noise_still_comes_from_the_seed_after_a_walker_has_left():
 # --- reproducibility
 
 
-@pytest.mark.parametrize("friction", [None, 10.0], ids=["constant energy", "thermostat"])
-def test_the_seed_decides_everything(committee, water, friction):
+@pytest.mark.parametrize("ensemble", [NVE, langevin(10.0)], ids=["constant energy", "thermostat"])
+def test_the_seed_decides_everything(committee, water, ensemble):
     starts = water.take([0, 1, 2]).to_atoms()
-    one, again, other = (run(starts, committee, rng=seed, friction_per_ps=friction) for seed in (5, 5, 6))
+    one, again, other = (run(starts, committee, rng=seed, ensemble=ensemble) for seed in (5, 5, 6))
     for a, b, c in zip(one, again, other, strict=True):
         np.testing.assert_array_equal(positions(a), positions(b))
         assert a.uncertainty == b.uncertainty and a.kinetic_eV == b.kinetic_eV
@@ -259,7 +259,7 @@ def test_the_seed_decides_everything(committee, water, friction):
 
 
 def test_walkers_from_one_structure_go_their_own_ways(committee, water):
-    one, other = run(water.take([0, 0]).to_atoms(), committee, friction_per_ps=10.0)
+    one, other = run(water.take([0, 0]).to_atoms(), committee, ensemble=langevin(10.0))
     assert np.abs(positions(one)[-1] - positions(other)[-1]).max() > 1e-3
 
 
@@ -391,14 +391,14 @@ def test_a_walker_that_runs_hot_stops(committee):
     assert max(walk.temperature_K) <= 400.0
 
 
-@pytest.mark.parametrize("friction", [None, 10.0], ids=["constant energy", "thermostat"])
-def test_nan_weights_end_every_walker_with_the_reason(committee, water, friction):
+@pytest.mark.parametrize("ensemble", [NVE, langevin(10.0)], ids=["constant energy", "thermostat"])
+def test_nan_weights_end_every_walker_with_the_reason(committee, water, ensemble):
     members = [copy.deepcopy(member) for member in committee.members]
     with torch.no_grad():
         for parameter in members[1].parameters():
             parameter.fill_(np.nan)
     broken = Committee(members, committee.energy_offsets, committee.cutoff)
-    walks = run(water.take(np.arange(4)).to_atoms(), broken, friction_per_ps=friction)
+    walks = run(water.take(np.arange(4)).to_atoms(), broken, ensemble=ensemble)
     assert [walk.ended for walk in walks] == ["NaN in energy, velocity or uncertainty at step 0"] * 4
     assert all(walk.step == [] and not walk.survived for walk in walks)
 

@@ -13,6 +13,11 @@ from .frames import Frames
 
 CLOSEST = 0.5  # C-H 0.54 Å, H-H 0.31 Å: half a bond length, far up the repulsive wall
 BLOCK = 1_000_000  # distances held at a time
+# Between the two a bond is neither made nor broken: it keeps the state it had, so a vibration counts as no reaction.
+MADE = 1.25  # of the sum of the covalent radii: H2, the longest bond by this measure, is at 1.19
+BROKEN = 1.5
+# Pairs of two metals are no bonds: their neighbours change in any melt, and that breaks none.
+NON_METALS = np.array([1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86])
 
 
 def check_geometry(atoms: Atoms, closest: float = CLOSEST) -> str | None:

@@ -15,8 +15,8 @@ from .walk import Walk
 
 EXPLORED = ("walker", "step", "uncertainty", "max_force")  # columns of explored frames
 WALKERS = (
-    "walker", "target_K", "last_step", "time_ps", "survived", "ended", "frames", "mean_temperature_K",
-    "max_uncertainty_eV_per_A",
+    "walker", "started_from", "replaces", "began_at_step", "target_K", "last_step", "time_ps", "survived", "ended",
+    "bond_change", "frames", "mean_temperature_K", "max_uncertainty_eV_per_A",
 )  # fmt: skip
 SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty", "max_force")
 
@@ -24,7 +24,8 @@ SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty",
 def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: float) -> None:
     """Write one HDF5 group a walker: `positions` (n_frames, n_atoms, 3) Å, `numbers`, `cell`, and SCALARS (n_frames,).
 
-    `uncertainty` (calibrated) and `max_force` are in eV/Å.
+    `uncertainty` (calibrated) and `max_force` are in eV/Å. Where the cell moved, `cells` (n_frames, 3, 3) Å are those of
+    the frames. The frame that stopped a walker stands beside the others, as `crossing/positions` and `crossing/cell`.
     """
     with h5py.File(path, "w") as file:
         file.attrs.update(timestep_fs=timestep_fs, length="Å", energy="eV", force="eV/Å", temperature="K")
@@ -33,8 +34,15 @@ def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: floa
             group.attrs.update(ended=walk.ended, last_step=walk.last_step, target_K=walk.target_K, **walk.spin_state)
             group["numbers"], group["cell"], group["pbc"] = walk.numbers, walk.cell, walk.pbc
             group["positions"] = np.array(walk.positions).reshape(-1, len(walk.numbers), 3)
+            group.attrs.update(replaces=-1 if walk.replaces is None else walk.replaces, bond_change=walk.bond_change)
             for name in SCALARS:
                 group[name] = np.array(getattr(walk, name))
+            if walk.cells:
+                group["cells"] = np.array(walk.cells)
+            if walk.crossing is not None:
+                crossing, stopped = walk.crossing, group.create_group("crossing")
+                stopped["positions"], stopped["cell"] = crossing.positions, crossing.cell
+                stopped.attrs.update(step=crossing.step, uncertainty=crossing.uncertainty, max_force=crossing.max_force)
 
 
 def read_exploration(path: str | Path) -> Frames:
@@ -49,37 +57,68 @@ def read_exploration(path: str | Path) -> Frames:
         for name in sorted(file):
             group = file[name]
             scalars = {key: group[key][:] for key in EXPLORED if key != "walker"}
-            for i, positions in enumerate(group["positions"]):
-                if scalars["step"][i] == 0:
-                    continue
-                atoms = Atoms(group["numbers"][:], positions, cell=group["cell"][:], pbc=group["pbc"][:])
-                atoms.info = {
-                    "walker": int(name.removeprefix("walker_")),
-                    **{key: values[i].item() for key, values in scalars.items()},
-                }
-                atoms.info |= {key: int(group.attrs[key]) for key in SPIN_STATE if key in group.attrs}
-                images.append(atoms)
+            cells = group["cells"][:] if "cells" in group else None
+            for i, positions in enumerate(group["positions"][:]):
+                if scalars["step"][i] > 0:
+                    cell = group["cell"][:] if cells is None else cells[i]
+                    figures = {key: values[i].item() for key, values in scalars.items()}
+                    images.append(_explored(group, name, positions, cell, figures))
+    return _frames(images)
+
+
+def read_crossings(path: str | Path) -> Frames:
+    """The frames that stopped a walker, one each, in the form of `read_exploration`: none of them is among its frames."""
+    images = []
+    with h5py.File(path) as file:
+        for name in sorted(file):
+            if "crossing" in file[name]:
+                stopped = file[name]["crossing"]
+                figures = {key: stopped.attrs[key].item() for key in EXPLORED if key != "walker"}
+                images.append(_explored(file[name], name, stopped["positions"][:], stopped["cell"][:], figures))
+    return _frames(images)
+
+
+def _explored(group: h5py.Group, name: str, positions: np.ndarray, cell: np.ndarray, figures: dict) -> Atoms:
+    atoms = Atoms(group["numbers"][:], positions, cell=cell, pbc=group["pbc"][:])
+    atoms.info = {"walker": int(name.removeprefix("walker_")), **figures}
+    atoms.info |= {key: int(group.attrs[key]) for key in SPIN_STATE if key in group.attrs}
+    return atoms
+
+
+def _frames(images: list[Atoms]) -> Frames:
     frames = Frames.from_atoms(images)
     return frames if images else frames.with_columns(**{name: [] for name in EXPLORED})
 
 
-def walker_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
-    """One row a walker: how far it came, why it ended, and the largest uncertainty it met; no walker, no row."""
+def walker_table(
+    walks: Sequence[Walk], timestep_fs: float, started_from: Sequence[int] | np.ndarray | None = None
+) -> pd.DataFrame:
+    """One row a walker: how far it came, why it ended, and the largest uncertainty it met; no walker, no row.
+
+    Args:
+        walks: replacements among them; steps count from each walker's own beginning, at step `began_at_step` of the run.
+        timestep_fs: time step, fs.
+        started_from: what to call the structures that the walkers could start from, e.g. their rows in the dataset.
+    """
     rows = [
         {
             "walker": number,
+            "started_from": walk.start if started_from is None else int(started_from[walk.start]),
+            "replaces": walk.replaces,
+            "began_at_step": walk.began_at,
             "target_K": walk.target_K,
             "last_step": walk.last_step,
             "time_ps": walk.last_step * timestep_fs / 1000,
             "survived": walk.survived,
             "ended": walk.ended,
+            "bond_change": walk.bond_change,
             "frames": len(walk.step),
             "mean_temperature_K": float(np.mean(walk.temperature_K)) if walk.step else np.nan,
             "max_uncertainty_eV_per_A": max(walk.uncertainty, default=np.nan),
         }
         for number, walk in enumerate(walks)
     ]
-    return pd.DataFrame(rows, columns=WALKERS)
+    return pd.DataFrame(rows, columns=WALKERS).astype({"replaces": "Int64"})
 
 
 def write_production(path: str | Path, walks: Sequence[Walk]) -> None:
@@ -87,17 +126,22 @@ def write_production(path: str | Path, walks: Sequence[Walk]) -> None:
     with Trajectory(str(path), "w") as trajectory:
         for number, walk in enumerate(walks):
             for i, step in enumerate(walk.step):
-                atoms = Atoms(walk.numbers, walk.positions[i], cell=walk.cell, pbc=walk.pbc, momenta=walk.momenta[i])
+                atoms = Atoms(walk.numbers, walk.positions[i], cell=walk.cell_of(i), pbc=walk.pbc)
+                atoms.set_momenta(walk.momenta[i])
                 atoms.info = {"walker": number, "step": step}
                 atoms.calc = SinglePointCalculator(atoms, energy=walk.potential_eV[i])
                 trajectory.write(atoms)
 
 
 def thermo_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
-    """One row a kept frame: time, energies, temperature and uncertainty of each walker."""
+    """One row a kept frame: time, energies, temperature and uncertainty of each walker; volume where the cell moved."""
     tables = []
     for number, walk in enumerate(walks):
         potential, kinetic = np.array(walk.potential_eV), np.array(walk.kinetic_eV)
+        moving = {
+            "volume_A3": [abs(np.linalg.det(cell)) for cell in walk.cells],
+            "pressure_GPa": walk.pressure_GPa,
+        }
         tables.append(
             pd.DataFrame(
                 {
@@ -109,7 +153,25 @@ def thermo_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
                     "total_energy_eV": potential + kinetic,
                     "temperature_K": walk.temperature_K,
                     "uncertainty_eV_per_A": walk.uncertainty,
+                    **(moving if walk.cells else {}),
                 }
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def write_velocities(path: str | Path, walks: Sequence[Walk], timestep_fs: float, stride: int) -> None:
+    """Write one HDF5 group a walker: `velocities` (n_samples, n_atoms, 3) float32 Å/fs, from step 0 on, and `numbers`.
+
+    Args:
+        path: the file.
+        walks: with velocities every `stride` steps.
+        timestep_fs: time step, fs.
+        stride: steps between two samples; the file's attribute `interval_fs` tells the time.
+    """
+    with h5py.File(path, "w") as file:
+        file.attrs.update(interval_fs=stride * timestep_fs, timestep_fs=timestep_fs, velocity="Å/fs")
+        for number, walk in enumerate(walks):
+            group = file.create_group(f"walker_{number:04d}")
+            group["numbers"] = walk.numbers
+            group["velocities"] = np.array(walk.velocities, dtype=np.float32).reshape(-1, len(walk.numbers), 3)

@@ -17,6 +17,16 @@ def initial_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator
     """
     atoms = atoms.copy()
     thermalize_momenta(atoms, temperature_K=temperature_K, rng=rng)
+    return without_overall_motion(atoms)
+
+
+def without_overall_motion(atoms: Atoms) -> np.ndarray:
+    """The momenta less centre-of-mass motion and, for an isolated molecule, rotation; the temperature may fall.
+
+    Returns:
+        (n_atoms, 3) in ASE's units.
+    """
+    atoms = atoms.copy()
     Stationary(atoms, preserve_temperature=False)
     if len(atoms) > 1 and not atoms.pbc.any():
         ZeroRotation(atoms, preserve_temperature=False)

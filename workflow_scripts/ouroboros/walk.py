@@ -7,6 +7,23 @@ import numpy as np
 REACHED_END = "reached its end"
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """The frame that stopped a walker.
+
+    Attributes:
+        step: of the walker.
+        positions: (n_atoms, 3) Å; cell: (3, 3) Å.
+        uncertainty, max_force: eV/Å, the first calibrated.
+    """
+
+    step: int
+    positions: np.ndarray
+    cell: np.ndarray
+    uncertainty: float
+    max_force: float
+
+
 @dataclass
 class Walk:
     """One walker's kept frames, each list one entry a frame, and how it ended.
@@ -19,6 +36,12 @@ class Walk:
         positions: (n_atoms, 3) Å; momenta: (n_atoms, 3) in ASE's units.
         ended: the reason; last_step: the last step that was good.
         spin_state: `charge` and `multiplicity`, where the structure that it started from carries its own.
+        start: index of the structure that it started from; replaces: the walker whose place it took, None of the first.
+        began_at: step of the run at which it began; its own steps count from there.
+        bond_change: the first bond that broke or formed, in words; "" where none did.
+        cells: (3, 3) Å a frame, and pressure_GPa, where the cell moves; else empty.
+        velocities: (n_atoms, 3) Å/fs, more often than frames where they were asked for.
+        crossing: the frame that stopped it; None where it was not stopped or the frame was not finite.
     """
 
     numbers: np.ndarray
@@ -38,8 +61,20 @@ class Walk:
     spin_state: dict[str, int] = field(default_factory=dict)
     ended: str = REACHED_END
     last_step: int = 0
+    start: int = 0
+    replaces: int | None = None
+    began_at: int = 0
+    bond_change: str = ""
+    cells: list[np.ndarray] = field(default_factory=list)
+    pressure_GPa: list[float] = field(default_factory=list)
+    velocities: list[np.ndarray] = field(default_factory=list)
+    crossing: Crossing | None = None
 
     @property
     def survived(self) -> bool:
         """Whether the walker was never stopped."""
         return self.ended == REACHED_END
+
+    def cell_of(self, frame: int) -> np.ndarray:
+        """(3, 3) Å, the cell of a kept frame."""
+        return self.cells[frame] if self.cells else self.cell

@@ -1,0 +1,79 @@
+"""The lead-in of a production run: until the walkers have the temperature that they are meant to have."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from ..committee import Committee
+from ..velocities import without_overall_motion
+from .ensembles import langevin
+from .limits import Limits
+from .saved import SavedRun
+from .walkers import run_walkers
+
+FRICTION_PER_PS = 20.0  # energy beyond the thermostat's falls by exp(-20 t/ps): to 2 % in 0.2 ps
+
+
+def equilibrate(
+    starts: Sequence[Atoms],
+    committee: Committee,
+    *,
+    temperatures_K: Sequence[float] | float,
+    timestep_fs: float,
+    steps: int,
+    rng: np.random.Generator,
+    limits: Limits | None = None,
+    saved: SavedRun | None = None,
+    report: bool = False,
+) -> tuple[list[Atoms], list[str]]:
+    """Langevin dynamics with strong friction, after which overall motion is taken out.
+
+    A labelled structure with Maxwell-Boltzmann velocities does not have their temperature: half of its energy is that of
+    the positions, from a run at another temperature or from a relaxed geometry.
+
+    Args:
+        starts: one structure a walker.
+        committee: drives them.
+        temperatures_K: one for all, or one a walker.
+        timestep_fs: time step, fs.
+        steps: steps at that time step.
+        rng: source of velocities and noise.
+        limits: what stops a walker.
+        saved: where the run is saved now and then.
+        report: print lines of progress.
+
+    Returns:
+        The walkers that came through, with momenta and their index in `starts` as `info["start"]`, and a sentence about
+        each that did not.
+
+    Raises:
+        ValueError: none came through.
+    """
+    walks = run_walkers(
+        starts,
+        committee,
+        temperatures_K=temperatures_K,
+        timestep_fs=timestep_fs,
+        steps=steps,
+        stride=max(steps, 1),
+        rng=rng,
+        ensemble=langevin(FRICTION_PER_PS),
+        limits=limits,
+        saved=saved,
+        report=report,
+    )
+    ready, lost = [], []
+    for number, (walk, start) in enumerate(zip(walks, starts, strict=True)):
+        if not walk.survived:
+            lost.append(f"walker {number} was lost in the lead-in, {walk.ended}")
+            continue
+        atoms = start.copy()
+        atoms.positions = walk.positions[-1]
+        atoms.set_momenta(walk.momenta[-1])
+        atoms.set_momenta(without_overall_motion(atoms))
+        atoms.info["start"] = number
+        ready.append(atoms)
+    if not ready:
+        raise ValueError(f"no walker came through the lead-in of {steps * timestep_fs:g} fs: {lost[0]}")
+    return ready, lost

@@ -1,0 +1,69 @@
+"""How an unfinished run stands: what is kept on disk so that it goes on after a kill."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+EVERY_S = 60.0  # between two saves
+SHARE = 0.05  # of the run's time that saving may take
+
+
+class SavedRun:
+    """The folder of an unfinished run, outside the outputs that Snakemake declares, as those of a failed job are deleted.
+
+    Its content counts for one piece of work only (models, starting structures, settings, seed): anything else begins anew.
+    """
+
+    def __init__(self, folder: str | Path, work: str, every_s: float = EVERY_S):
+        """Open the folder.
+
+        Args:
+            folder: created where it is missing.
+            work: fingerprint of what is run.
+            every_s: time between two saves; it grows where a save takes long.
+        """
+        self.folder, self.work, self.every_s = Path(folder), work, every_s
+        self.path = self.folder / "run.pt"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._next = time.monotonic() + every_s
+
+    def read(self) -> dict[str, Any] | None:
+        """What was saved last; None where there is nothing of this work.
+
+        A file that cannot be read, of another version of a library or torn, is passed over.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, weights_only=False)
+        except Exception as error:  # whatever a torn pickle or another version of a library may raise
+            print(f"{self.path} cannot be read ({type(error).__name__}); the run begins anew", flush=True)
+            return None
+        return content["run"] if content.get("work") == self.work else None
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() >= self._next
+
+    def write(self, run: dict[str, Any]) -> None:
+        """Put this in the place of what was saved before, at once or not at all."""
+        began, part = time.monotonic(), self.path.with_suffix(".part")
+        torch.save({"work": self.work, "run": run}, part)
+        os.replace(part, self.path)
+        now = time.monotonic()
+        self._next = now + max(self.every_s, (now - began) / SHARE if self.every_s else 0.0)
+
+
+def fingerprint(files: Sequence[str | Path], *settings: Any) -> str:
+    """64 hexadecimal digits that tell one piece of work from another: of the content of files and of plain values."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in files:
+        digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
+    return digest.hexdigest()

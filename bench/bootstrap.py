@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/bootstrap.py [--frames 200] [--epochs 100] [--members 4]
 
-Two committees on the same frames of rMD17 ethanol (../shared), the defaults but for the length: one whose members differ
-by their seeds only, one with `committee.bootstrap`. Both are calibrated on the 50 validation frames and looked at on the
-1,000 test frames. The last line is JSON: `<committee>_<figure>` for `seeds` and `bootstrap`, of
+Two committees on the same frames of rMD17 ethanol (../shared), the defaults but for the length: in one the members
+differ by their seeds only, the other has `committee.bootstrap`. Both are calibrated on the 50 validation frames and
+tested on the 1,000 test frames. The last line is JSON, `<committee>_<figure>` for `seeds` and `bootstrap`, of
 
     force_mae_meV_per_A, member_force_mae_meV_per_A (mean over the members)
     spearman: rank correlation of spread and force error over atoms

@@ -20,11 +20,11 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo run quick unlock sweep overfit report test lint config lock clean
+.PHONY: help env demo run quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 env: .venv/.installed ## create .venv from requirements.lock (does nothing when it is up to date)
 
@@ -55,6 +55,12 @@ sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=exa
 
 overfit: env $(CONFIG) ## can the model learn one batch by heart? make overfit CONFIG=my.yaml
 	$(SNAKEMAKE) overfit --configfile $(CONFIG) $(ARGS)
+
+timestep_scan: env $(CONFIG) ## does the energy error fall with the time step? make timestep_scan CONFIG=my.yaml
+	$(SNAKEMAKE) timestep_scan --configfile $(CONFIG) $(ARGS)
+
+vibrations: env $(CONFIG) ## frequencies of committee and oracle side by side: make vibrations CONFIG=my.yaml
+	$(SNAKEMAKE) vibrations --configfile $(CONFIG) $(ARGS)
 
 report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))

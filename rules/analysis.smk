@@ -5,6 +5,7 @@ rule analyse:
     input:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",
+        velocities=f"{ROUND}/simulate/velocities.h5",
         reference=f"{REFERENCE}/reference.db",
     output:
         summary=f"{ROUND}/analysis/analysis.json",
@@ -48,7 +49,7 @@ rule analyse:
     conda:
         "../envs/analysis.yaml"
     params:
-        settings=config["analysis"],
-        temperature_K=config["simulation"]["temperature_K"],
+        settings=without(config["analysis"], "timestep_scan", "vibrations"),
+        simulation=production_run(),
     script:
         "../workflow_scripts/analyse.py"

@@ -3,7 +3,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from ouroboros.analysis.comparison import compare, curve_distance, first_peak, same_system
+from ouroboros.analysis.comparison import compare, curve_distance, first_peak, peak_shift, same_system
 from ouroboros.analysis.distributions import ALL, pair_distances, radial_distribution
 from ouroboros.frames import Frames
 
@@ -83,8 +83,46 @@ def test_same_ensemble_passes_and_a_stretched_molecule_fails():
     wrong = compare(shaken(stretched, 0.04, n=300, seed=2), reference)
     assert wrong.verdict is not None
     assert not wrong.verdict.passed
-    assert "first peak" in wrong.verdict.reason
+    assert "first peak of" in wrong.verdict.reason
     assert wrong.curve_distance[ALL] > 3 * same.curve_distance[ALL]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_few_frames_shift_no_peak(seed):
+    # With 40 frames the weak O-H peak beside C-H may or may not stand out in the curve over all pairs.
+    atoms = molecule("CH3CH2OH")
+    result = compare(shaken(atoms, 0.05, n=200, seed=seed), shaken(atoms, 0.05, n=40, seed=100 + seed))
+    assert result.verdict is not None and result.verdict.passed, result.verdict
+    assert set(result.first_peak_shift_A) == {"C-C", "C-H", "C-O", "H-H", "H-O"}
+
+
+def test_one_stretched_bond_among_many_is_found_and_named():
+    atoms = molecule("CH3CH2OH")
+    wrong = atoms.copy()
+    oxygen, hydrogen = 2, 3
+    assert atoms.get_chemical_symbols()[oxygen : hydrogen + 1] == ["O", "H"]
+    wrong.set_distance(oxygen, hydrogen, 1.1 * atoms.get_distance(oxygen, hydrogen), fix=0)
+    result = compare(shaken(wrong, 0.04, n=200, seed=1), shaken(atoms, 0.04, n=200, seed=2))
+    assert result.curve_distance[ALL] < 0.2  # one pair in 36 hardly shows in the curve over all
+    assert result.verdict is not None and not result.verdict.passed
+    assert "first peak of H-O" in result.verdict.reason
+
+
+def test_peak_near_the_threshold_shifts_nothing_and_a_missing_one_does():
+    x = np.arange(0.5, 3, 0.02)
+    weak, strong = (np.exp(-0.5 * ((x - place) / 0.08) ** 2) for place in (1.0, 2.0))
+    assert peak_shift(x, strong + 0.19 * weak, strong + 0.24 * weak) == pytest.approx(0, abs=0.01)
+    assert peak_shift(x, strong, strong + 0.4 * weak) == pytest.approx(1, abs=0.05)
+    assert peak_shift(x, strong, np.zeros_like(x)) == np.inf
+    assert np.isnan(peak_shift(x, np.zeros_like(x), np.zeros_like(x)))
+
+
+def test_a_reference_that_changes_with_time_is_as_noisy_as_that():
+    atoms = molecule("CH3CH2OH")
+    other = atoms.copy()
+    other.positions *= 1.03
+    drifting = Frames.concatenate([shaken(atoms, 0.02, n=50, seed=1), shaken(other, 0.02, n=50, seed=2)])
+    assert compare(drifting, drifting).curve_distance_noise > 0.1
 
 
 def test_noise_of_a_small_reference_is_what_sampling_gives():

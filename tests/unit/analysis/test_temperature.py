@@ -106,11 +106,27 @@ def test_temperature_that_is_not_finite_fails(bad):
     result = measure([series], F, F, "nvt", target_K=300)
     assert not result.verdict.passed
     assert "1 of 4000" in result.verdict.reason
-    assert np.isnan(result.mean_K)
+    assert result.n_samples == 100  # what came before still tells something
+    assert result.mean_K == pytest.approx(300, abs=4 * result.mean_error_K)
+    series[10] = bad
+    assert np.isnan(measure([series], F, F, "nvt", target_K=300).mean_K)
 
 
 def test_short_run_is_not_judged_sound():
-    assert "too short" in measure([np.full(19, 300.0)], F, F, "nvt").verdict.reason
+    short = np.full(19, 300.0)
+    assert "the run is too short" in measure([short], F, F, "nvt").verdict.reason
+    result = measure([canonical(np.random.default_rng(9), 300), short], F, F, "nvt", target_K=300)
+    assert "1 of 2 walkers is too short" in result.verdict.reason and result.n_samples == 4000
+
+
+def test_scatter_between_runs_is_that_of_their_means():
+    rng = np.random.default_rng(10)
+    runs = [measure([oscillators(rng, 300, n=800) for _ in range(4)], F, F, "nve", target_K=300) for _ in range(60)]
+    # Uncoupled modes of exponential energies: f independent ones of variance (kT)² give 300 sqrt(1 / f / walkers) K.
+    assert np.std([run.mean_K for run in runs]) == pytest.approx(
+        np.mean([run.mean_scatter_K for run in runs]), rel=0.25
+    )
+    assert runs[0].mean_error_K < 0.2 * runs[0].mean_scatter_K
 
 
 def test_unknown_ensemble_and_no_freedom_are_refused():

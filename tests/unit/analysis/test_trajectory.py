@@ -1,5 +1,6 @@
 import json
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_mom
 from ase.md.verlet import VelocityVerlet
 
 from ouroboros.analysis import figures
+from ouroboros.analysis.completion import Planned
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.trajectory import analyse
 from ouroboros.analysis.walkers import read_thermo, read_walkers, timestep_fs
@@ -18,7 +20,17 @@ from ouroboros.frames import Frames
 
 DT = 4.0  # fs
 FIGURES = {"energy.svg", "temperature.svg", "distances.svg", "spectrum.svg", "msd.svg"}
-SECTIONS = {"system", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion", "verdicts"}
+SECTIONS = {
+    "system",
+    "completion",
+    "conservation",
+    "temperature",
+    "bonds",
+    "distances",
+    "spectrum",
+    "diffusion",
+    "verdicts",
+}
 
 
 def run(start, timestep, steps, n_walkers=2, stride=3, kelvin=600):
@@ -71,7 +83,7 @@ def test_copper_crystal_is_sound(copper):
     reference = Frames.from_atoms(frames[20:120:2])
     result = analyse(frames, thermo, reference, target_temperature_K=600)
     assert set(result) == SECTIONS
-    assert set(result["verdicts"]) == {"conservation", "temperature", "bonds", "distances"}
+    assert set(result["verdicts"]) == {"completion", "conservation", "temperature", "bonds", "distances"}
     assert all(verdict["passed"] for verdict in result["verdicts"].values()), result["verdicts"]
     assert result["system"]["timestep_fs"] == pytest.approx(DT)
     assert result["system"]["simulated_ps"] == pytest.approx(2 * 360 * DT * 1e-3)
@@ -130,8 +142,9 @@ def test_exploded_walker_fails_with_reasons_and_still_draws(copper, tmp_path):
     assert not any(verdicts[name]["passed"] for name in ("conservation", "temperature", "bonds"))
     assert "step 360" in verdicts["conservation"]["reason"] and "walker 1" in verdicts["conservation"]["reason"]
     assert "walker 1" in verdicts["bonds"]["reason"]
-    assert result["conservation"]["drift_eV_per_step"] is None
-    assert result["conservation"]["walkers"]["0"]["drift_eV_per_step"] is not None
+    assert result["conservation"]["walkers"]["1"]["drift_eV_per_step"] is None
+    assert result["conservation"]["worst_walker"] == 0  # the worst of those that can be measured
+    assert result["conservation"]["drift_eV_per_step"] is not None
     assert result["system"]["n_frames_not_finite"] == 1
     json.dumps(result, allow_nan=False)
     assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
@@ -143,9 +156,91 @@ def test_run_without_one_finite_frame_fails_and_still_draws(water, tmp_path):
         frame.positions[:] = np.nan
     thermo["kinetic_energy_eV"] = thermo["total_energy_eV"] = np.nan
     result = analyse(frames, thermo, None)
-    assert not any(verdict["passed"] for verdict in result["verdicts"].values())
+    assert [name for name, verdict in result["verdicts"].items() if verdict["passed"]] == ["completion"]
     assert "distances" in result["verdicts"]
     assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+
+
+PLANNED = Planned(walkers=2, steps=360, stride=3, timestep_fs=DT)
+
+
+def stopped(frames, thermo, walker, keep):
+    """The run in which a walker was stopped when it had saved so many frames."""
+    last = [frame for frame in frames if frame.info["walker"] == walker][keep - 1].info["step"] if keep else -1
+    kept = [f for f in frames if f.info["walker"] != walker or f.info["step"] <= last]
+    return kept, thermo[(thermo["walker"] != walker) | (thermo["step"] <= last)]
+
+
+@pytest.mark.parametrize(("who", "keep"), [([1], 0), ([0], 1), ([1], 40), ([0, 1], 0), ([0, 1], 2)])
+def test_walkers_that_stop_early_fail_the_run_and_the_rest_is_drawn(copper, tmp_path, who, keep):
+    frames, thermo = copper
+    for walker in who:
+        frames, thermo = stopped(frames, thermo, walker, keep)
+    result = analyse(frames, thermo, Frames.from_atoms(copper[0][:50]), planned=PLANNED, target_temperature_K=600)
+    verdict = result["verdicts"]["completion"]
+    assert not verdict["passed"]
+    rows = thermo[thermo["walker"] == who[0]]
+    where = f"after step {rows['step'].max()} of 360" if keep else "before its first frame"
+    assert f"{len(who)} of 2 walkers stopped early, walker {who[0]} {where}" in verdict["reason"]
+    json.dumps(result, allow_nan=False)
+    assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+    if len(who) == 1:  # the other walker's numbers are given all the same
+        assert result["conservation"]["drift_eV_per_step"] is not None
+        assert result["temperature"]["temperature_mean_K"] > 300
+        assert len(result["spectrum"]["peaks"])
+
+
+@pytest.mark.parametrize("bad", [slice(0, 4), slice(0, 121), slice(0, 242), slice(100, 130)])
+def test_frames_that_are_not_finite_fail_the_run_and_the_rest_is_drawn(copper, tmp_path, bad):
+    frames, thermo = [frame.copy() for frame in copper[0]], copper[1].copy()
+    for frame in frames[bad]:
+        frame.positions[3] = np.nan
+        frame.set_velocities(np.full((len(frame), 3), np.nan))
+    rows = np.isin(
+        thermo["walker"] * 1000 + thermo["step"], [f.info["walker"] * 1000 + f.info["step"] for f in frames[bad]]
+    )
+    thermo.loc[rows, ["potential_energy_eV", "kinetic_energy_eV", "total_energy_eV", "temperature_K"]] = np.nan
+    result = analyse(frames, thermo, Frames.from_atoms(copper[0][:50]), planned=PLANNED, target_temperature_K=600)
+    for name in ("conservation", "temperature", "bonds"):
+        assert not result["verdicts"][name]["passed"]
+        assert result["verdicts"][name]["reason"]
+    json.dumps(result, allow_nan=False)
+    assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+
+
+def test_without_a_plan_the_longest_walker_tells_who_stopped_early(copper):
+    assert analyse(*copper, None)["verdicts"]["completion"]["passed"]
+    result = analyse(*stopped(*copper, 1, 60), None)
+    assert result["completion"]["stopped_after_step"] == {"1": 176}  # the last row of thermo, an even step
+    assert not result["verdicts"]["completion"]["passed"]
+
+
+def test_of_several_systems_the_most_frequent_is_analysed(copper, water):
+    frames, thermo = [frame.copy() for frame in water[0] if frame.info["walker"] == 0], water[1]
+    thermo = thermo[thermo["walker"] == 0].assign(walker=2)
+    for frame in frames:
+        frame.info["walker"] = 2
+    result = analyse(frames + copper[0], pd.concat([thermo, copper[1]]), None)
+    assert result["system"]["formula"] == "Cu32" and result["system"]["n_walkers"] == 2
+    assert "1 of 3" in result["system"]["warning"]
+
+
+def test_spectrum_comes_from_the_velocities_that_were_saved_more_often(water, tmp_path):
+    frames, thermo = water
+    sparse = [frame for frame in frames if frame.info["step"] % 12 == 0]  # 6 fs: the O-H stretch folds back
+    path = tmp_path / "velocities.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["interval_fs"] = 1.5
+        for walker in (0, 1):
+            velocities = [f.get_velocities() * units.fs for f in frames if f.info["walker"] == walker]
+            file[f"walker_{walker:04d}/velocities"] = np.array(velocities, dtype=np.float32)
+    often = analyse(sparse, thermo, None, velocities=path)["spectrum"]
+    direct = analyse(frames, thermo, None)["spectrum"]
+    assert "warning" not in often and often["interval_fs"] == 1.5
+    assert np.array(often["density_cm"]) == pytest.approx(np.array(direct["density_cm"]), abs=1e-6)
+    with h5py.File(path, "w") as file:
+        file.attrs["interval_fs"] = 1.5  # every walker failed before its second step
+    assert "fold back" in analyse(sparse, thermo, None, velocities=path)["spectrum"]["warning"]
 
 
 def test_broken_bond_is_reported_with_its_walker_and_step(water):
@@ -218,17 +313,13 @@ def test_files_that_do_not_fit_are_refused(copper):
     frames, thermo = copper
     with pytest.raises(ValueError, match="lacks temperature_K"):
         read_thermo(thermo.drop(columns="temperature_K"))
-    with pytest.raises(ValueError, match="no rows"):
-        read_thermo(thermo.iloc[:0])
     with pytest.raises(ValueError, match="do not increase"):
         read_walkers([frames[1], frames[0]])
-    with pytest.raises(ValueError, match="no frames"):
-        read_walkers([])
     with pytest.raises(ValueError, match=r"info\['step'\]"):
         read_walkers([bulk("Cu")])
     other = bulk("Cu")
-    other.info.update(walker=9, step=0)
-    with pytest.raises(ValueError, match="Walker 9"):
+    other.info.update(walker=0, step=3)
+    with pytest.raises(ValueError, match="walker 0 are not all of one system"):
         read_walkers([frames[0], other])
     with pytest.raises(ValueError, match="time step"):
         timestep_fs(read_thermo(thermo.iloc[:1]))

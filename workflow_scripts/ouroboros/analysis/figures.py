@@ -1,6 +1,7 @@
 """Figures of a finished MD run, drawn from what `trajectory.analyse` returned."""
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy.stats import norm
 from ouroboros.analysis.distributions import ALL
 from ouroboros.analysis.spectrum import PER_CM_PER_THZ
 from ouroboros.analysis.walkers import Thermo, read_thermo
-from ouroboros.figure import figure, sentence
+from ouroboros.figure import figure
 
 POINTS = 4000  # of a time series that are drawn: more than a figure has pixels
 WALKERS = 8  # drawn as lines of their own; more would cover each other
@@ -27,6 +28,8 @@ def energy(analysis: dict, thermo: Thermo, path: str | Path) -> None:
         path: where the figure goes, SVG or PNG.
     """
     section = analysis["conservation"]
+    if not len(read_thermo(thermo)):
+        return _instead(path, "Total energy", section["reason"])
     with figure(path) as axes:
         tables = read_thermo(thermo)
         worst = section.get("worst_walker")
@@ -64,12 +67,16 @@ def energy(analysis: dict, thermo: Thermo, path: str | Path) -> None:
 def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
     """Temperature against time, and its fluctuation in each walker beside what theory gives.
 
+    The band about the target is that of the means of many such runs (`temperature_mean_scatter_K`).
+
     Args:
         analysis: the result of `analyse`.
         thermo: thermo.csv or its columns.
         path: where the figure goes, SVG or PNG.
     """
     section = analysis["temperature"]
+    if "degrees_of_freedom" not in section:
+        return _instead(path, "Temperature", section["reason"])
     per_energy = 2 / (section["degrees_of_freedom"] * units.kB)
     with figure(path, columns=2, width=4.2) as (left, right):
         deviations = []
@@ -80,12 +87,15 @@ def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
             if colour < WALKERS:
                 time = rows["time_fs"] * 1e-3
                 left.plot(time[:: _stride(rows)], kelvin[:: _stride(rows)], lw=0.5, alpha=0.7, color=f"C{colour % 7}")
-        if section["temperature_target_K"] is not None:
-            target = section["temperature_target_K"]
+        target, mean = section["temperature_target_K"], section["temperature_mean_K"]
+        if target is not None:
             left.axhline(target, color="black", ls="--", label=f"target {target:.0f} K")
-        if section["temperature_mean_K"] is not None:
-            mean, error = section["temperature_mean_K"], section["temperature_mean_error_K"]
-            left.axhline(mean, color="black", lw=1.0, label=f"mean {mean:.1f} ± {error:.1f} K")
+        if mean is not None:
+            left.axhline(mean, color="black", lw=1.0, label=f"mean {mean:.1f} K")
+            if target is not None:
+                scatter = section["temperature_mean_scatter_K"]
+                label = f"means of such runs: ± {scatter:.1f} K"
+                left.axhspan(target - scatter, target + scatter, color="black", alpha=0.15, lw=0, label=label)
         spread = np.concatenate(deviations)
         if len(spread):
             right.hist(spread, bins=min(60, 1 + int(np.sqrt(len(spread)))), density=True, alpha=0.45, lw=0)
@@ -116,13 +126,18 @@ def distances(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["distances"]
     if "distance_A" not in section:
-        return sentence(path, section["reason"])
-    r, reference = np.array(section["distance_A"]), section.get("reference", {})
-    names = sorted(section["model"], key=lambda name: (name != ALL, name))
+        return _instead(path, "Distances", section["reason"])
+    unit = "g" if section["quantity"] == "g(r)" else "per_A"
+    r, curves, reference = (
+        np.array(section["distance_A"]),
+        section[f"model_{unit}"],
+        section.get(f"reference_{unit}", {}),
+    )
+    names = sorted(curves, key=lambda name: (name != ALL, name))
     names = names[:1] if len(names) == 2 else names  # the only pair of elements is all pairs
     with figure(path, height=max(2.6, 1.1 + 0.62 * len(names))) as axes:
         for row, name in enumerate(names):
-            model = np.array(section["model"][name])
+            model = np.array(curves[name])
             other = np.array(reference[name]) if name in reference else None
             highest = max(model.max(), other.max() if other is not None else 0.0)
             base = -row * 1.15
@@ -138,9 +153,8 @@ def distances(analysis: dict, path: str | Path) -> None:
             label = f"reference, {section['n_frames_reference']} frames"
             axes.fill_between([], [], color=REFERENCE_COLOUR, alpha=0.45, lw=0, label=label)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        g = section["quantity"] == "g(r)"
-        what = "g(r) / its maximum" if g else "probability density / its maximum"
-        nearest = r[np.argmax(np.array(section["model"][ALL]) > 0)]
+        what = "g(r) / its maximum" if unit == "g" else "probability density / its maximum"
+        nearest = r[np.argmax(np.array(curves[ALL]) > 0)]
         left = max(0.0, nearest - 0.3)
         axes.set(xlabel="distance (Å)", ylabel=what, yticks=[], xlim=(left, r[-1]), ylim=(base - 0.05, 1.1))
         axes.grid(axis="y", visible=False)
@@ -155,7 +169,7 @@ def spectrum(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["spectrum"]
     if "frequency_per_cm" not in section:
-        return sentence(path, section["reason"])
+        return _instead(path, "Vibrational spectrum", section["reason"])
     frequency = np.array(section["frequency_per_cm"])
     density = 1e3 * np.array(section["density_cm"])
     with figure(path, width=6.0) as axes:
@@ -190,7 +204,7 @@ def msd(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["diffusion"]
     if not section.get("msd_A2"):
-        return sentence(path, section["reason"])
+        return _instead(path, "Mean square displacement", section["reason"])
     lag, coefficients = np.array(section["lag_ps"]), section["coefficients"]
     names = [name for name in section["msd_A2"] if name != ALL or len(section["msd_A2"]) != 2]  # one element is all
     with figure(path) as axes:
@@ -216,6 +230,14 @@ def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
     spectrum(analysis, folder / "spectrum.svg")
     msd(analysis, folder / "msd.svg")
     return [folder / f"{name}.svg" for name in ("energy", "temperature", "distances", "spectrum", "msd")]
+
+
+def _instead(path: str | Path, title: str, reason: str) -> None:
+    """A figure that says why there is none, so that the set of files is the same for every run."""
+    with figure(path, width=6.0, height=1.3) as axes:
+        axes.axis("off")
+        axes.text(0, 0.8, title, fontsize=11, fontweight="bold", va="center", transform=axes.transAxes)
+        axes.text(0, 0.6, fill(reason, 84), fontsize=10, va="top", linespacing=1.4, transform=axes.transAxes)
 
 
 def _energy_change(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:

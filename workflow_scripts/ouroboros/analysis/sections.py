@@ -9,6 +9,7 @@ from ase import Atoms, units
 
 from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
 from ouroboros.analysis.freedom import Freedom
+from ouroboros.analysis.velocities import VelocitySeries, even_runs
 from ouroboros.analysis.verdict import Verdict, all_of
 from ouroboros.analysis.walkers import Walker
 from ouroboros.frames import Frames
@@ -37,7 +38,7 @@ def system(walkers: list[Walker], tables: Tables, step_fs: float, free: Freedom,
         "n_atoms": len(walkers[0].numbers),
         "periodic": bool(walkers[0].pbc.any()),
         "ensemble": ensemble,
-        "n_walkers": len(tables),
+        "n_walkers": len(walkers),
         "n_frames": sum(len(walker.step) for walker in walkers),
         "n_frames_not_finite": sum(int((~walker.finite).sum()) for walker in walkers),
         "timestep_fs": step_fs,
@@ -54,12 +55,19 @@ def energy(tables: Tables, step_fs: float, n_atoms: int, ensemble: str, limit: f
         name: conservation.measure(rows["step"], rows["total_energy_eV"], step_fs, n_atoms, limit)
         for name, rows in tables.items()
     }
-    # A drift that is not a number is worse than any.
-    worst = max(drifts, key=lambda name: np.nan_to_num(abs(drifts[name].drift_eV_per_step), nan=np.inf))
-    where = f" (walker {worst}, the worst of {len(drifts)})" if len(drifts) > 1 else ""
-    verdict = Verdict(drifts[worst].verdict.passed, drifts[worst].verdict.reason + where)
+    measured = [name for name, drift in drifts.items() if np.isfinite(drift.drift_eV_per_step)]
+    worst = max(measured, key=lambda name: abs(drifts[name].drift_eV_per_step), default=next(iter(drifts)))
+    checks = [_of_walker(drift.verdict, name, drifts) for name, drift in drifts.items() if name not in measured]
+    if measured:
+        where = f", the worst of {len(measured)}" if len(measured) > 1 else ""
+        checks.append(_of_walker(drifts[worst].verdict, worst, drifts, where))
     numbers = {name: {k: v for k, v in asdict(drift).items() if k != "verdict"} for name, drift in drifts.items()}
-    return numbers[worst] | {"worst_walker": worst, "walkers": numbers}, verdict
+    return numbers[worst] | {"worst_walker": worst, "walkers": numbers}, all_of(checks)
+
+
+def _of_walker(verdict: Verdict, name: int, among: Mapping, more: str = "") -> Verdict:
+    where = f" (walker {name}{more})" if len(among) > 1 else ""
+    return Verdict(verdict.passed, verdict.reason + where)
 
 
 def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, target_K: float | None) -> Section:
@@ -116,31 +124,32 @@ def distances(walkers: list[Walker], reference: Frames | None, settings: Compare
         reference = _evenly(same, settings.max_frames)
     limits = settings.distance_limit, settings.peak_shift_limit_A
     result = comparison.compare(model, reference, *limits, settings.range_A, settings.bin_width_A)
+    unit = "g" if result.model.periodic else "per_A"
     section = {
         "quantity": "g(r)" if result.model.periodic else "probability density, 1/Å",
         "distance_A": result.model.distance_A,
-        "model": result.model.curves,
+        f"model_{unit}": result.model.curves,
         "n_frames_model": len(model),
         "first_peak_model_A": result.first_peak_model_A,
     }
     if result.reference is None or reference is None:
         return section | {"reason": why}, None
     compared = {
-        "reference": result.reference.curves,
+        f"reference_{unit}": result.reference.curves,
         "n_frames_reference": len(reference),
         "first_peak_reference_A": result.first_peak_reference_A,
+        "first_peak_shift_A": result.first_peak_shift_A,
         "curve_distance": result.curve_distance,
         "curve_distance_noise": result.curve_distance_noise,
     }
     return section | compared, result.verdict
 
 
-def vibrations(walkers: list[Walker], step_fs: float) -> dict:
+def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
     """Vibrational density of states, averaged over the walkers that ran long enough."""
-    used, length, interval_fs = _even_runs(walkers, step_fs)
     try:
         mean = spectrum.average(
-            [spectrum.vibrational_density(w.velocities[:length], w.masses, interval_fs) for w in used]
+            [spectrum.vibrational_density(v, series.masses, series.interval_fs) for v in series.runs]
         )
     except ValueError as error:
         return {"reason": f"{error}."}
@@ -151,14 +160,15 @@ def vibrations(walkers: list[Walker], step_fs: float) -> dict:
         "density_cm": mean.density_cm[shown],
         "resolution_per_cm": mean.resolution_per_cm,
         "nyquist_per_cm": highest,
-        "n_walkers": len(used),
-        "n_frames_per_walker": length,
+        "n_walkers": len(series.runs),
+        "n_samples_per_walker": series.n_samples,
+        "interval_fs": series.interval_fs,
         "peaks": spectrum.peaks(mean),
     }
-    if highest < FASTEST_PER_CM and (walkers[0].numbers == 1).any():
+    if highest < FASTEST_PER_CM and (numbers == 1).any():
         section["warning"] = (
-            f"Frames {interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the stretches of "
-            "hydrogen fold back to lower ones: save a frame at least every 3.9 fs."
+            f"Samples {series.interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the "
+            "stretches of hydrogen fold back to lower ones: save velocities at least every 3.9 fs."
         )
     return section
 
@@ -170,7 +180,7 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
         return {
             "reason": "An isolated molecule has nothing to diffuse through, so a diffusion coefficient has no meaning."
         }
-    used, length, interval_fs = _even_runs(walkers, step_fs)
+    used, length, interval_fs = even_runs(walkers, step_fs)
     if length < 2:
         return {"reason": "Two evenly spaced finite frames of a walker are needed for a displacement."}
     symbols = np.array(Atoms(first.numbers).get_chemical_symbols())
@@ -189,16 +199,6 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
         return section | {"reason": f"{error}."}
     whole = section["coefficients"]["all"]
     return section if whole.diffusive else section | {"reason": whole.reason}
-
-
-def _even_runs(walkers: list[Walker], step_fs: float) -> tuple[list[Walker], int, float]:
-    """Walkers at least half as long as the longest, the frames that all of them have, and the time between two, fs."""
-    longest = max(walkers, key=lambda walker: walker.n_even)
-    if longest.n_even < 2:
-        return [longest], longest.n_even, float("nan")
-    gap = longest.step[1] - longest.step[0]
-    used = [w for w in walkers if w.n_even >= max(longest.n_even / 2, 2) and w.step[1] - w.step[0] == gap]
-    return used, min(walker.n_even for walker in used), float(gap * step_fs)
 
 
 def _evenly(frames: Frames, at_most: int) -> Frames:

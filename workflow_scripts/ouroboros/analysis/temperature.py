@@ -20,7 +20,10 @@ class Temperature:
     """Temperature of all walkers together.
 
     Attributes:
-        mean_K, mean_error_K: average and its standard error.
+        mean_K: average.
+        mean_error_K: its standard error as the average of these very walkers: what the length of the run leaves open.
+        mean_scatter_K: standard deviation of the averages of many such runs, the walkers of each begun anew; in NVE,
+            where a walker keeps the energy that it began with, far more than `mean_error_K`.
         std_K, std_error_K: standard deviation within a run and its standard error.
         std_lowest_K, std_expected_K, std_highest_K: what theory gives for the standard deviation at the mean
             temperature; all equal in NVT.
@@ -30,6 +33,7 @@ class Temperature:
 
     mean_K: float
     mean_error_K: float
+    mean_scatter_K: float
     std_K: float
     std_error_K: float
     std_lowest_K: float
@@ -97,50 +101,65 @@ def measure(
         n_blocks: blocks a walker.
 
     Returns:
-        Numbers and verdict; NaN and a failure where a temperature is not finite or a run is too short.
+        Numbers and verdict. A temperature that is not finite and a walker that is too short fail it; the numbers are of
+        what is left: each walker up to its first bad temperature, if it is long enough. NaN where nothing is.
 
     Raises:
         ValueError: no walker, or as `fluctuation`.
     """
     low, expected, high = fluctuation(kinetic, vibrational, ensemble)
+    series, faults = _usable(series, 2 * n_blocks)
+    if not series:
+        return _unusable("; ".join(faults))
     n_samples = sum(map(len, series))
-    n_bad = sum(int((~np.isfinite(values)).sum()) for values in series)
-    if n_bad:
-        return _unusable(n_samples, f"{n_bad} of {n_samples} temperatures are not finite numbers")
-    shortest = min(map(len, series))
-    if shortest < 2 * n_blocks:
-        return _unusable(n_samples, f"a walker with {shortest} temperatures is too short: {2 * n_blocks} are needed")
 
     canonical = ensemble == "nvt"
     mean = average(series, n_blocks, share_mean=canonical)
     if mean.mean <= 0:
-        return _unusable(n_samples, "the mean temperature is not above zero")
+        return _unusable("the mean temperature is not above zero")
     squares = [(values / (mean.mean if canonical else values.mean()) - 1) ** 2 for values in series]
     variance = average(squares, n_blocks)
     # The run's own mean has followed its noise a little: the variance about it lacks the variance of that mean.
     lacking = 1 if canonical else len(series)
     relative = np.sqrt(variance.mean + lacking * (mean.error / mean.mean) ** 2)
     std, std_error = mean.mean * relative, mean.mean * variance.error / (2 * max(relative, 1e-12))
-    between = 0.0 if canonical else (2 / kinetic - expected**2) / len(series)
+    between = 0.0 if canonical else max(2 / kinetic - expected**2, 0.0) / len(series)
+    beginnings = np.sqrt(between) * (mean.mean if target_K is None else target_K)
 
     margin = student.ppf(1 - SIGNIFICANCE / 2, variance.freedom) * std_error
     checks = [_inside(std, low * mean.mean, high * mean.mean, margin, "standard deviation of the temperature")]
     if target_K is not None:
         sampling = student.ppf(1 - SIGNIFICANCE / 2, mean.freedom) * mean.error
-        beginnings = norm.ppf(1 - SIGNIFICANCE / 2) * target_K * np.sqrt(max(between, 0.0))
-        margin = np.hypot(sampling, beginnings)
+        margin = np.hypot(sampling, norm.ppf(1 - SIGNIFICANCE / 2) * beginnings)
         checks.insert(0, _inside(mean.mean, target_K, target_K, margin, "mean temperature"))
     return Temperature(
         mean_K=mean.mean,
         mean_error_K=mean.error,
+        mean_scatter_K=float(np.hypot(mean.error, beginnings)),
         std_K=float(std),
         std_error_K=float(std_error),
         std_lowest_K=float(mean.mean * low),
         std_expected_K=float(mean.mean * expected),
         std_highest_K=float(mean.mean * high),
         n_samples=n_samples,
-        verdict=all_of(checks),
+        verdict=all_of([Verdict(False, fault) for fault in faults] + checks),
     )
+
+
+def _usable(series: Sequence[np.ndarray], needed: int) -> tuple[list[np.ndarray], list[str]]:
+    """Each walker up to its first bad temperature, where that leaves `needed` samples; and what was wrong."""
+    finite = [np.isfinite(values) for values in series]
+    sound = [
+        values[: len(good) if good.all() else np.argmin(good)] for values, good in zip(series, finite, strict=True)
+    ]
+    n_samples, n_bad = sum(map(len, series)), sum(int((~good).sum()) for good in finite)
+    faults = [f"{n_bad} of {n_samples} temperatures are not finite numbers"] if n_bad else []
+    n_short = sum(len(values) < needed for values in sound)
+    if n_short:
+        which = f"{n_short} of {len(series)} walkers" if len(series) > 1 else "the run"
+        verb = "is" if n_short == 1 else "are"
+        faults.append(f"{which} {verb} too short to be judged: {needed} finite temperatures are needed")
+    return [values for values in sound if len(values) >= needed], faults
 
 
 def _inside(value: float, low: float, high: float, margin: float, what: str) -> Verdict:
@@ -150,6 +169,6 @@ def _inside(value: float, low: float, high: float, margin: float, what: str) -> 
     return Verdict(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
 
 
-def _unusable(n_samples: int, reason: str) -> Temperature:
+def _unusable(reason: str) -> Temperature:
     nan = float("nan")
-    return Temperature(nan, nan, nan, nan, nan, nan, nan, n_samples, Verdict(False, reason))
+    return Temperature(nan, nan, nan, nan, nan, nan, nan, nan, 0, Verdict(False, reason))

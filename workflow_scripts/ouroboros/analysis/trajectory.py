@@ -6,12 +6,16 @@ from pathlib import Path
 from ase import Atoms
 
 from ouroboros.analysis import sections
+from ouroboros.analysis.completion import Planned, judge
 from ouroboros.analysis.conservation import DRIFT_LIMIT
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.plain import plain
 from ouroboros.analysis.temperature import Ensemble
-from ouroboros.analysis.walkers import Thermo, read_thermo, read_walkers, timestep_fs
+from ouroboros.analysis.velocities import of_file, of_frames
+from ouroboros.analysis.walkers import Thermo, Walker, read_thermo, read_walkers, timestep_fs
 from ouroboros.frames import Frames
+
+SECTIONS = ("system", "completion", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion")
 
 
 def analyse(
@@ -19,6 +23,8 @@ def analyse(
     thermo: Thermo,
     reference: Frames | None,
     *,
+    velocities: str | Path | None = None,
+    planned: Planned | None = None,
     ensemble: Ensemble = "nve",
     target_temperature_K: float | None = None,
     drift_limit_eV_per_step: float = DRIFT_LIMIT,
@@ -28,13 +34,17 @@ def analyse(
     bin_width_A: float = 0.02,
     max_frames: int = 1000,
 ) -> dict:
-    """Analyse one run of one system by one or several walkers.
+    """Analyse one run by one or several walkers, of one system (of several, that of most walkers is analysed).
+
+    A run that failed is analysed as far as it came: its verdicts fail, with the reason.
 
     Args:
         trajectory: ASE .traj or its frames with positions and momenta, walkers one after another; `info` has `walker`
             and `step`.
         thermo: thermo.csv or its columns (`walkers.THERMO_COLUMNS`).
         reference: frames to compare distances with, of which those of the same system are used; None: no comparison.
+        velocities: velocities.h5, velocities for the spectrum more often than frames; None: those of the frames.
+        planned: what the run was meant to be; None: whether walkers stopped early is told by the longest.
         ensemble: "nve" or "nvt"; energy conservation is judged in NVE only.
         target_temperature_K: temperature of the thermostat or at which the walkers began; None: the mean is not judged.
         drift_limit_eV_per_step: largest drift of the total energy, eV per MD step, of the worst walker.
@@ -45,28 +55,49 @@ def analyse(
         max_frames: frames used for the distance curves, taken evenly from each set.
 
     Returns:
-        Plain numbers, strings, lists and dictionaries, with None for a number that is not finite. Sections `system`,
-        `conservation`, `temperature`, `bonds`, `distances`, `spectrum`, `diffusion`, and `verdicts`: name to `passed`
-        and `reason`. What cannot be given is left out and the section holds a `reason`; a check that does not apply to
-        the run has no verdict.
+        Plain numbers, strings, lists and dictionaries, with None for a number that is not finite: the SECTIONS, and
+        `verdicts`: name to `passed` and `reason`. What cannot be given is left out and the section holds a `reason`; a
+        check that does not apply to the run has no verdict.
 
     Raises:
         ValueError: the files do not fit together; the message says how.
     """
-    walkers, tables = read_walkers(trajectory), read_thermo(thermo)
-    step_fs, free = timestep_fs(tables), degrees_of_freedom(walkers)
+    everyone, tables = read_walkers(trajectory), read_thermo(thermo)
+    whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned)
+    walkers = _of_one_system(everyone)
+    names = [walker.name for walker in walkers]
+    tables = {name: tables[name] for name in names if name in tables}
+    if not tables:
+        nothing = {name: {"reason": "No walker kept a frame."} for name in SECTIONS}
+        return plain(nothing | {"completion": whole, "verdicts": {"completion": completed}})
+    step_fs = timestep_fs(tables, planned.timestep_fs if planned else None)
+    free, numbers = degrees_of_freedom(walkers), walkers[0].numbers
     compared = sections.Compared(curve_distance_limit, peak_shift_limit_A, range_A, bin_width_A, max_frames)
     content = {"system": sections.system(walkers, tables, step_fs, free, ensemble)}
+    if len(walkers) < len(everyone):
+        content["system"]["warning"] = (
+            f"The walkers are of several systems: {len(everyone) - len(walkers)} of {len(everyone)}, which are not "
+            f"{content['system']['formula']}, are left out of everything but `completion`."
+        )
+    often = of_file(velocities, walkers) if velocities is not None else None
     verdicts = {}
     for name, (section, verdict) in {
-        "conservation": sections.energy(tables, step_fs, len(walkers[0].numbers), ensemble, drift_limit_eV_per_step),
+        "completion": (whole, completed),
+        "conservation": sections.energy(tables, step_fs, len(numbers), ensemble, drift_limit_eV_per_step),
         "temperature": sections.temperatures(tables, free, ensemble, target_temperature_K),
         "bonds": sections.connectivity(walkers),
         "distances": sections.distances(walkers, reference, compared),
-        "spectrum": (sections.vibrations(walkers, step_fs), None),
+        "spectrum": (sections.vibrations(often or of_frames(walkers, step_fs), numbers), None),
         "diffusion": (sections.displacement(walkers, step_fs), None),
     }.items():
         content[name] = section
         if verdict is not None:
             verdicts[name] = verdict
     return plain(content | {"verdicts": verdicts})
+
+
+def _of_one_system(walkers: list[Walker]) -> list[Walker]:
+    """The walkers of the system that most of them are of; the first such system where two are as frequent."""
+    kinds = [(walker.numbers.tobytes(), walker.pbc.tobytes()) for walker in walkers]
+    most = max(kinds, key=kinds.count, default=None)
+    return [walker for walker, kind in zip(walkers, kinds, strict=True) if kind == most]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from ase.io import iread
+from ase.io.trajectory import Trajectory
 
 from ouroboros.frames import Frames
 
@@ -83,25 +83,22 @@ def read_walkers(trajectory: str | Path | Sequence[Atoms]) -> list[Walker]:
         trajectory: an ASE .traj, or its frames; `info` holds `step`, and `walker` where there are several.
 
     Returns:
-        One entry a walker, in the order of their first frames.
+        One entry a walker, in the order of their first frames; none where every walker failed before its first frame.
 
     Raises:
-        ValueError: no frames, a frame without `step`, steps that do not increase, or walkers of different systems.
+        ValueError: a frame without `step`, steps that do not increase, or a walker that becomes another system.
     """
-    images = list(iread(trajectory)) if isinstance(trajectory, str | Path) else list(trajectory)
-    if not images:
-        raise ValueError("The trajectory has no frames")
+    images = _images(trajectory) if isinstance(trajectory, str | Path) else list(trajectory)
     if any("step" not in image.info for image in images):
         raise ValueError("Each frame of the trajectory needs its MD step in info['step']")
     groups: dict[int, list[Atoms]] = {}
     for image in images:
         groups.setdefault(int(image.info.get("walker", 0)), []).append(image)
-    first = images[0]
     walkers = []
     for name, group in groups.items():
-        for image in group:
-            if not np.array_equal(image.numbers, first.numbers) or (image.pbc != first.pbc).any():
-                raise ValueError(f"Walker {name} is not the same system as the first frame of the trajectory")
+        first = group[0]
+        if any(not np.array_equal(a.numbers, first.numbers) or (a.pbc != first.pbc).any() for a in group):
+            raise ValueError(f"The frames of walker {name} are not all of one system")
         walkers.append(
             Walker(
                 name=name,
@@ -117,6 +114,32 @@ def read_walkers(trajectory: str | Path | Sequence[Atoms]) -> list[Walker]:
     return walkers
 
 
+def first_frames(trajectory: str | Path, at_most: int | None = None) -> list[Atoms]:
+    """The first frame of each walker with its momenta, of one system: that of the first walker.
+
+    Args:
+        trajectory: an ASE .traj as `read_walkers` takes it.
+        at_most: how many; None: all.
+
+    Raises:
+        ValueError: no walker kept a frame.
+    """
+    starts: dict[int, Atoms] = {}
+    for image in _images(trajectory):
+        starts.setdefault(int(image.info.get("walker", 0)), image)
+    if not starts:
+        raise ValueError(f"{trajectory} has no frame to start from: every walker of the production run failed at once")
+    first = next(iter(starts.values()))
+    same = [atoms for atoms in starts.values() if np.array_equal(atoms.numbers, first.numbers)]
+    return same[:at_most]
+
+
+def _images(path: str | Path) -> list[Atoms]:
+    """All frames of an ASE trajectory; a file that was opened and never written to has none."""
+    with Trajectory(str(path)) as trajectory:
+        return list(trajectory)
+
+
 def read_thermo(thermo: Thermo) -> dict[int, pd.DataFrame]:
     """Read thermo.csv, or take the same columns from memory, and divide the rows among the walkers.
 
@@ -124,31 +147,31 @@ def read_thermo(thermo: Thermo) -> dict[int, pd.DataFrame]:
         thermo: path, mapping of columns, structured array or data frame with `THERMO_COLUMNS`.
 
     Returns:
-        A table for each walker number; its steps increase.
+        A table for each walker number; its steps increase. None where every walker failed before its first row.
 
     Raises:
-        ValueError: a column is missing, there are no rows, or the steps of a walker do not increase.
+        ValueError: a column is missing, or the steps of a walker do not increase.
     """
     table = pd.read_csv(thermo) if isinstance(thermo, str | Path) else pd.DataFrame(thermo)
     missing = [column for column in THERMO_COLUMNS if column not in table]
     if missing:
         raise ValueError(f"The thermodynamic table lacks {', '.join(missing)}")
-    if table.empty:
-        raise ValueError("The thermodynamic table has no rows")
     tables = {int(name): rows.reset_index(drop=True) for name, rows in table.groupby("walker", sort=True)}
     for name, rows in tables.items():
         _increasing(rows["step"].to_numpy(), f"thermodynamic rows of walker {name}")
     return tables
 
 
-def timestep_fs(tables: Mapping[int, pd.DataFrame]) -> float:
-    """Length of one MD step in fs, from the columns step and time_fs.
+def timestep_fs(tables: Mapping[int, pd.DataFrame], planned: float | None = None) -> float:
+    """Length of one MD step in fs, from the columns step and time_fs, or as planned where they do not tell.
 
     Raises:
-        ValueError: no walker has two rows, so nothing tells.
+        ValueError: no walker has two rows and there is no plan, so nothing tells.
     """
     steps = [np.diff(rows["time_fs"]) / np.diff(rows["step"]) for rows in tables.values()]
     ratios = np.concatenate(steps)
+    if not np.isfinite(ratios).any() and planned is not None:
+        return planned
     if not np.isfinite(ratios).any():
         raise ValueError("Two rows of one walker are needed to know the time step")
     return float(np.nanmedian(ratios))

@@ -1,0 +1,32 @@
+"""Functions of the analysis, and of the targets that look closer at one round: time-step scan, vibrations."""
+
+
+def production_run():
+    """What the analysis has to know of the production run."""
+    keys = ("ensemble", "temperature_K", "walkers", "steps", "stride", "timestep_fs")
+    return {key: config["simulation"][key] for key in keys}
+
+
+def of_the_last_round(name):
+    """An input function: the file of the first arm's last round, so far as decisions are known."""
+
+    def file(wildcards):
+        return f"{computed_in(ARMS[0], final_round(ARMS[0]))}/{name}"
+
+    return file
+
+
+def finite_differences():
+    """How harmonic frequencies are found, by oracle and committee alike."""
+    keys = ("displacement_A", "force_tolerance_eV_per_A")
+    return {key: config["analysis"]["vibrations"][key] for key in keys}
+
+
+def exact_oracle(wildcards):
+    """An input function: what an oracle reads that can be asked about any structure, as vibrations need it."""
+    if POOL:
+        raise WorkflowError(
+            "Config key 'oracle.kind' is 'pool', which knows the labels of its own frames alone; the target vibrations "
+            "needs an oracle that computes, such as xtb."
+        )
+    return teacher()

@@ -1,0 +1,51 @@
+"""The figure of a time-step scan: energy error against time step, beside what velocity Verlet promises."""
+
+from pathlib import Path
+from textwrap import fill
+
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from ouroboros.analysis.timestep_scan import SLOPE
+from ouroboros.figure import figure, plain_log
+
+
+def draw(result: dict, path: str | Path) -> None:
+    """Fluctuation of the total energy and drift against the time step, with the advice below in words.
+
+    Args:
+        result: what `timestep_scan.judge` returned, in plain values.
+        path: where the figure goes, SVG or PNG.
+    """
+    steps = [step for step in result["steps"] if step["rms_fluctuation_meV"]]
+    size = np.array([step["timestep_fs"] for step in steps])
+    error = np.array([step["rms_fluctuation_meV"] for step in steps])
+    with figure(path, columns=2, width=4.4, height=3.8) as (left, right):
+        if len(steps) > 1:
+            line = np.exp(np.mean(np.log(error) - SLOPE * np.log(size)))
+            ends = np.array([size.min() / 1.2, size.max() * 1.2])
+            left.loglog(ends, line * ends**SLOPE, color="0.5", ls="--", label="velocity Verlet: slope 2")
+            left.loglog(size, error, "o", label=f"measured: slope {result['slope']:.2f}")
+            left.legend(loc="upper left")
+        left.set(xlabel="time step (fs)", ylabel="rms fluctuation of total energy (meV)")
+        drift = np.array([abs(step["drift_meV_per_atom_per_ps"]) for step in steps])
+        right.semilogx(size, drift, "o-", color="C1")
+        right.set(xlabel="time step (fs)", ylabel="drift of the worst walker\n(meV per atom and ps)", ylim=(0, None))
+        for axes in (left, right):
+            axes.axvline(result["production_timestep_fs"], color="0.7", lw=1, ls=":", zorder=0)
+            axes.set_xticks(size, [f"{step:g}" for step in size])
+            axes.xaxis.set_minor_locator(NullLocator())
+        if len(steps) > 1:
+            plain_log(left.yaxis)
+        right.annotate(
+            "production run",
+            (result["production_timestep_fs"], 1.0),
+            (3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color="0.4",
+        )
+        text = "\n".join(fill(sentence, 112) for sentence in result["advice"])
+        left.annotate(text, (0, -0.22), xycoords="axes fraction", va="top", fontsize=9, linespacing=1.4)

@@ -1,0 +1,132 @@
+"""Vibrations of the committee beside those of the oracle: harmonic frequencies and spectra of MD."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ouroboros.analysis import spectrum
+from ouroboros.analysis.comparison import curve_distance
+from ouroboros.analysis.spectrum import PER_CM_PER_THZ, Spectrum
+from ouroboros.analysis.velocities import VelocitySeries
+from ouroboros.analysis.verdict import Verdict, at_most
+
+HIGHEST_PER_CM = 4200.0  # what is kept of a spectrum
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far two lists of frequencies are apart, each in its own order: the n-th beside the n-th.
+
+    Attributes:
+        mean_absolute_per_cm: mean absolute deviation, cm⁻¹.
+        mean_per_cm: mean deviation, model less oracle, cm⁻¹.
+        largest_per_cm: largest absolute deviation, cm⁻¹.
+    """
+
+    mean_absolute_per_cm: float
+    mean_per_cm: float
+    largest_per_cm: float
+
+
+def side_by_side(oracle: dict[str, Any], model: dict[str, Any]) -> pd.DataFrame:
+    """The harmonic frequencies of both as a table.
+
+    Returns:
+        Columns `mode`, `oracle_per_cm`, `model_per_cm`, `difference_per_cm`, `oracle_THz`, `model_THz`.
+
+    Raises:
+        ValueError: they are not of one molecule.
+    """
+    theirs, ours = (np.array(found["frequencies_per_cm"], dtype=float) for found in (oracle, model))
+    if len(theirs) != len(ours):
+        raise ValueError(f"The oracle has {len(theirs)} modes and the committee {len(ours)}: not the same structure")
+    columns = {"mode": np.arange(1, len(ours) + 1), "oracle_per_cm": theirs, "model_per_cm": ours}
+    columns |= {"difference_per_cm": ours - theirs}
+    return pd.DataFrame(columns | {"oracle_THz": theirs / PER_CM_PER_THZ, "model_THz": ours / PER_CM_PER_THZ})
+
+
+def compare(
+    oracle: dict[str, Any],
+    model: dict[str, Any],
+    oracle_run: VelocitySeries | None,
+    model_run: VelocitySeries | None,
+    limit_per_cm: float = 30.0,
+) -> dict[str, Any]:
+    """Set committee and oracle side by side.
+
+    Args:
+        oracle: `harmonic.Harmonic` of the oracle as a dictionary, or its `reason`.
+        model: the same of the committee.
+        oracle_run: velocities of the oracle's own MD from the starts of the production run; None without.
+        model_run: velocities of the production run.
+        limit_per_cm: largest mean absolute deviation of the harmonic frequencies, cm⁻¹.
+
+    Returns:
+        `harmonic` (`modes`, `deviation_per_cm` or `reason`), `spectra` (`oracle`, `model`, their `distance` from 0
+        to 1, with `distance_noise`, and `peaks`), and `verdicts`.
+    """
+    result: dict[str, Any] = {"harmonic": {"reason": oracle.get("reason") or model.get("reason")}}
+    verdicts: dict[str, Verdict] = {}
+    if not result["harmonic"]["reason"]:
+        table = side_by_side(oracle, model)
+        apart = table["difference_per_cm"].to_numpy()
+        mean = float(np.abs(apart).mean())
+        found = Deviation(mean, float(apart.mean()), float(np.abs(apart).max()))
+        result["harmonic"] = {"modes": table.to_dict("records"), "deviation": asdict(found)}
+        result["harmonic"] |= {"n_imaginary_oracle": int((table["oracle_per_cm"] < 0).sum())}
+        result["harmonic"] |= {"n_imaginary_model": int((table["model_per_cm"] < 0).sum())}
+        what = "mean absolute deviation of the harmonic frequencies from those of the oracle"
+        verdicts["harmonic"] = at_most(mean, limit_per_cm, what, "cm⁻¹")
+    result["spectra"] = _spectra(oracle_run, model_run)
+    return result | {"verdicts": verdicts}
+
+
+def pairs(oracle: Spectrum, model: Spectrum, farthest_per_cm: float = 100.0) -> list[dict[str, float]]:
+    """Peaks of the two spectra that are each other's nearest, and how far they are apart in cm⁻¹."""
+    theirs, ours = (np.array([p.frequency_per_cm for p in spectrum.peaks(each)]) for each in (oracle, model))
+    found: list[dict[str, float]] = []
+    if not len(theirs) or not len(ours):
+        return found
+    apart = np.abs(theirs[:, None] - ours)
+    for i, j in enumerate(apart.argmin(axis=1)):
+        if apart[:, j].argmin() == i and apart[i, j] <= farthest_per_cm:
+            found.append(
+                {"oracle_per_cm": theirs[i], "model_per_cm": ours[j], "difference_per_cm": ours[j] - theirs[i]}
+            )
+    return found
+
+
+def _spectra(oracle_run: VelocitySeries | None, model_run: VelocitySeries | None) -> dict[str, Any]:
+    found = {}
+    for name, run in (("oracle", oracle_run), ("model", model_run)):
+        if run is None:
+            continue
+        try:
+            found[name] = [spectrum.vibrational_density(v, run.masses, run.interval_fs) for v in run.runs]
+        except ValueError as error:
+            return {"reason": f"{error}."}
+    means = {name: spectrum.average(each) for name, each in found.items()}
+    section: dict[str, Any] = {name: _shown(mean, len(found[name])) for name, mean in means.items()}
+    if len(means) == 2:
+        axis = means["oracle"].frequency_per_cm
+        section["distance"] = _distance(means["oracle"], means["model"], axis)
+        if len(found["oracle"]) > 1:  # what the choice of walkers alone makes of one potential
+            even, odd = (spectrum.average(found["oracle"][k::2]) for k in (0, 1))
+            section["distance_noise"] = 0.5 * _distance(even, odd, axis)
+        section["peaks"] = pairs(means["oracle"], means["model"])
+    return section
+
+
+def _shown(mean: Spectrum, n_walkers: int) -> dict[str, Any]:
+    shown = mean.frequency_per_cm <= HIGHEST_PER_CM
+    names = ("frequency_per_cm", "frequency_THz", "density_cm")
+    return {name: getattr(mean, name)[shown] for name in names} | {
+        "resolution_per_cm": mean.resolution_per_cm,
+        "n_walkers": n_walkers,
+    }
+
+
+def _distance(a: Spectrum, b: Spectrum, axis: np.ndarray) -> float:
+    return curve_distance(*(np.maximum(np.interp(axis, s.frequency_per_cm, s.density_cm), 0) for s in (a, b)))

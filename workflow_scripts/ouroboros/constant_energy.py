@@ -1,0 +1,47 @@
+"""Dynamics at constant energy with any ASE calculator, one walker at a time: the oracle's side of a comparison."""
+
+import time
+from collections.abc import Iterator
+
+from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.md.verlet import VelocityVerlet
+
+
+def trajectory(
+    start: Atoms, calculator: BaseCalculator, timestep_fs: float, steps: int, stride: int, walker: int = 0
+) -> Iterator[Atoms]:
+    """Velocity Verlet from the positions and momenta of `start`.
+
+    Args:
+        start: structure with momenta.
+        calculator: drives the dynamics.
+        timestep_fs: fs.
+        steps: MD steps.
+        stride: steps between frames; step 0 is one.
+        walker: number for `info`.
+
+    Yields:
+        Frames with momenta, energy, and `walker` and `step` in `info`.
+    """
+    atoms = Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc, momenta=start.get_momenta())
+    atoms.calc = calculator
+    dynamics = VelocityVerlet(atoms, timestep_fs * units.fs)
+    for step in range(0, steps + 1, stride):
+        if step:
+            dynamics.run(stride)
+        frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, momenta=atoms.get_momenta())
+        frame.info = {"walker": walker, "step": step}
+        frame.calc = SinglePointCalculator(frame, energy=atoms.get_potential_energy())
+        yield frame
+
+
+def seconds_a_step(start: Atoms, calculator: BaseCalculator, timestep_fs: float, steps: int = 5) -> float:
+    """Wall time of an MD step, from the first few after one that warms up."""
+    frames = trajectory(start, calculator, timestep_fs, steps, 1)
+    next(frames)
+    began = time.perf_counter()
+    for _ in frames:
+        pass
+    return (time.perf_counter() - began) / steps

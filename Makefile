@@ -20,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo run quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
+.PHONY: help env demo copper run quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,13 @@ demo: env ## active learning of ethanol from nothing, the table of rounds and an
 	@echo
 	@$(ROUNDS) $(DEMO_CONFIG)
 	@echo "Report: $(DEMO_REPORT)"
+
+copper: env downloads/copper_emt.extxyz ## a periodic example: liquid copper with EMT, time-step scan and spectra included
+	$(SNAKEMAKE) all timestep_scan vibrations --configfile examples/copper_emt.yaml $(ARGS)
+	@$(ROUNDS) examples/copper_emt.yaml
+
+downloads/copper_emt.extxyz: examples/copper_emt.py
+	@$(PYTHON) examples/copper_emt.py $@
 
 run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)

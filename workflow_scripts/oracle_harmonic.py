@@ -7,9 +7,9 @@ with start(snakemake) as job:
 
     import numpy as np
 
-    from ouroboros.analysis.comparison import same_system
     from ouroboros.analysis.harmonic import harmonic_frequencies
     from ouroboros.analysis.plain import plain
+    from ouroboros.analysis.systems import same_system
     from ouroboros.analysis.walkers import first_frames
     from ouroboros.label_store import LabelStore
     from ouroboros.label_worker import LabelWorker, StoredOracle

@@ -3,8 +3,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from ouroboros.analysis.comparison import compare, curve_distance, first_peak, peak_shift, same_system
+from ouroboros.analysis.comparison import compare, curve_distance, first_peak, peak_shift
 from ouroboros.analysis.distributions import ALL, pair_distances, radial_distribution
+from ouroboros.analysis.systems import same_system
 from ouroboros.frames import Frames
 
 

@@ -9,6 +9,7 @@ from ase import Atoms, units
 
 from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
 from ouroboros.analysis.freedom import Freedom
+from ouroboros.analysis.systems import same_system
 from ouroboros.analysis.velocities import VelocitySeries, even_runs
 from ouroboros.analysis.verdict import Verdict, all_of
 from ouroboros.analysis.walkers import Walker
@@ -120,7 +121,7 @@ def distances(walkers: list[Walker], reference: Frames | None, settings: Compare
     why = "No reference frames were given."
     if reference is not None:
         why = "No reference frame is of the same system."
-        same = comparison.same_system(reference, walkers[0].numbers, bool(walkers[0].pbc.any()))
+        same = same_system(reference, walkers[0].numbers, bool(walkers[0].pbc.any()))
         reference = _evenly(same, settings.max_frames)
     limits = settings.distance_limit, settings.peak_shift_limit_A
     result = comparison.compare(model, reference, *limits, settings.range_A, settings.bin_width_A)

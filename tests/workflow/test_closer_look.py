@@ -1,0 +1,115 @@
+"""The targets that look closer at one round, time-step scan and vibrations, and the periodic example in small."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+import pandas as pd
+import yaml
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+from conftest import PROJECT, TINY, changed, snakemake
+
+LOOK = {
+    "analysis__timestep_scan": {"timesteps_fs": [0.25, 0.5, 1.0], "length_ps": 0.05, "walkers": 2},
+    "analysis__vibrations__oracle_walkers": 2,
+}
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_scan_and_vibrations_of_the_last_round(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    config = changed(TINY, **LOOK)
+    run = snakemake(tmp_path, config, targets=["timestep_scan", "vibrations"])
+    assert run.returncode == 0, run.stdout
+    folder = tmp_path / "results/tiny/committee-42/round_1"
+
+    scan = read(folder / "timestep_scan/timestep_scan.json")
+    assert [step["timestep_fs"] for step in scan["steps"]] == [0.25, 0.5, 1.0]
+    assert all(step["n_stopped"] == 0 and step["n_walkers"] == 2 for step in scan["steps"])
+    assert scan["verdict"]["passed"] and abs(scan["slope"] - 2) < 0.3  # a smooth network: the integrator's error alone
+    assert scan["advice"] and scan["verdict"]["reason"] in run.stdout and scan["advice"][0] in run.stdout
+    assert "velocity Verlet" in (folder / "timestep_scan/timestep_scan.svg").read_text()
+
+    found = read(folder / "vibrations/vibrations.json")
+    table = pd.read_csv(folder / "vibrations/vibrations.csv")
+    assert len(table) == 3 and (table["oracle_per_cm"] > 1000).all()  # water: a bend and two stretches
+    apart = table["difference_per_cm"].abs().mean()
+    assert np.isclose(found["harmonic"]["deviation"]["mean_absolute_per_cm"], apart, atol=0.01)
+    assert found["spectra"]["oracle"]["n_walkers"] == found["spectra"]["model"]["n_walkers"] == 2
+    assert 0 <= found["spectra"]["distance"] <= 1
+    assert len(ase.io.read(folder / "vibrations/oracle_nve.traj", ":")) == 2 * (200 // 4 + 1)
+    assert (
+        "Nothing to be done" in snakemake(tmp_path, config, "--dry-run", targets=["timestep_scan", "vibrations"]).stdout
+    )
+    # neither is part of a round: a run without them has nothing to do either, and their settings rerun no analysis
+    assert "Nothing to be done" in snakemake(tmp_path, config, "--dry-run").stdout
+
+
+def test_an_oracle_that_is_too_slow_for_md_still_gives_its_frequencies(finished: Path, tmp_path: Path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    config = changed(TINY, analysis__vibrations__oracle_hours=1e-9)
+    run = snakemake(tmp_path, config, targets=["results/tiny/start-42/round_0/vibrations/vibrations.json"])
+    assert run.returncode == 0, run.stdout
+    assert "analysis.vibrations.oracle_hours" in run.stdout
+    found = read(tmp_path / "results/tiny/start-42/round_0/vibrations/vibrations.json")
+    assert len(found["harmonic"]["modes"]) == 3
+    assert "oracle" not in found["spectra"] and "model" in found["spectra"]
+
+
+def rattled(number: int, temperature_K: float) -> list[Atoms]:
+    """What examples/copper_emt.py makes, without the melting."""
+    frames = []
+    for step in range(12):
+        atoms = bulk("Cu", cubic=True, a=3.7) * 2
+        atoms.rattle(0.15, seed=100 * number + step)
+        atoms.calc = EMT()
+        labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces(), "stress": atoms.get_stress()}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        atoms.info = {"trajectory": number, "temperature_K": temperature_K, "time_fs": 50.0 * step}
+        frames.append(atoms)
+    return frames
+
+
+def test_the_periodic_example_in_small(tmp_path: Path):
+    frames = [frame for number, t in enumerate((1600.0, 2000.0, 2400.0)) for frame in rattled(number, t)]
+    ase.io.write(tmp_path / "copper.extxyz", frames, format="extxyz")
+    config = yaml.safe_load((PROJECT / "examples/copper_emt.yaml").read_text(encoding="utf-8"))
+    config = changed(
+        config,
+        reference__files__paths=[str(tmp_path / "copper.extxyz")],
+        split__train=10,
+        split__validation=4,
+        split__test=10,
+        model={"n_atom_basis": 16, "n_interactions": 1, "n_rbf": 8, "cutoff_A": 4.0},
+        training={"steps": 100, "learning_rate": 0.01, "batch_size": 4, "stress_weight": 50.0},
+        simulation__walkers=2,
+        simulation__steps=200,
+        simulation__stride=2,
+        simulation__equilibration_ps=0.05,
+        simulation__temperature_K=600,
+        simulation__velocities_every_fs=4.0,
+        analysis__timestep_scan={"timesteps_fs": [1.0, 2.0], "length_ps": 0.05, "walkers": 1},
+        analysis__vibrations__oracle_walkers=1,
+    )
+    home = "results/copper_emt/start-42/round_0"
+    targets = [f"{home}/{name}" for name in ("analysis/analysis.json", "timestep_scan/timestep_scan.json")]
+    run = snakemake(tmp_path, config, targets=[*targets, f"{home}/vibrations/vibrations.json"])
+    assert run.returncode == 0, run.stdout
+    found = read(tmp_path / home / "analysis/analysis.json")
+    assert found["system"]["periodic"] and found["system"]["formula"] == "Cu32"
+    assert found["system"]["degrees_of_freedom"]["kinetic"] == 3 * 32 - 3
+    assert set(found["verdicts"]) == {"completion", "conservation", "temperature", "bonds", "distances"}
+    assert found["distances"]["quantity"] == "g(r)" and found["spectrum"]["interval_fs"] == 4.0
+    assert set(found["diffusion"]["msd_A2"]) == {"all", "Cu"}
+    assert read(tmp_path / home / "test/metrics.json")["committee"]["stress_frames"] == 10
+    vibrations = read(tmp_path / home / "vibrations/vibrations.json")
+    assert "periodic" in vibrations["harmonic"]["reason"] and vibrations["spectra"]["oracle"]["n_walkers"] == 1

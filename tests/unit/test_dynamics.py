@@ -8,7 +8,7 @@ import torch
 from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.md.verlet import VelocityVerlet
-from schnetpack import properties
+from known_potentials import wells
 
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.committee import Committee
@@ -23,20 +23,6 @@ from ouroboros.walk import REACHED_END
 pytestmark = pytest.mark.filterwarnings("ignore:(divide by zero|invalid value) encountered:RuntimeWarning:ase")
 
 
-class Wells(torch.nn.Module):
-    """A potential with known answers: every atom in a harmonic well of `stiffness` eV/Å² about the origin."""
-
-    def __init__(self, stiffness: float):
-        super().__init__()
-        self.stiffness = stiffness
-
-    def forward(self, inputs):
-        positions = inputs[properties.R]
-        per_atom = 0.5 * self.stiffness * positions.square().sum(1)
-        energy = positions.new_zeros(len(inputs[properties.n_atoms])).index_add(0, inputs[properties.idx_m], per_atom)
-        return {"energy": energy, "forces": -self.stiffness * positions}
-
-
 class FromThirdCall(torch.nn.Module):
     """A member whose forces become NaN after two good evaluations."""
 
@@ -48,10 +34,6 @@ class FromThirdCall(torch.nn.Module):
         self.calls += 1
         results = self.member(inputs)
         return {**results, "forces": results["forces"] * (np.nan if self.calls > 2 else 1.0)}
-
-
-def wells(*stiffnesses):
-    return Committee([Wells(k) for k in stiffnesses], np.zeros((len(stiffnesses), 100)), cutoff=4.0)
 
 
 def run(starts, committee, *, rng=0, temperature=300.0, **settings):

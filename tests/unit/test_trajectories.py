@@ -3,12 +3,21 @@
 import ase.io
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from ase import units
 
 from ouroboros.dynamics import run_walkers
-from ouroboros.trajectories import read_exploration, thermo_table, walker_table, write_exploration, write_production
-from ouroboros.walk import Walk
+from ouroboros.trajectories import (
+    read_crossings,
+    read_exploration,
+    thermo_table,
+    walker_table,
+    write_exploration,
+    write_production,
+    write_velocities,
+)
+from ouroboros.walk import Crossing, Walk
 
 
 def a_walk(number, n_frames, n_atoms=3, **more):
@@ -139,3 +148,74 @@ def test_thermo_table_has_a_row_a_kept_frame(walks):
     expected = np.array(walks[2].potential_eV) + walks[2].kinetic_eV
     np.testing.assert_allclose(table["total_energy_eV"][3:], expected)
     np.testing.assert_array_equal(table["temperature_K"][:3], walks[0].temperature_K)
+
+
+# --- moving cells, crossings, replacements, velocities
+
+
+def a_walk_in_a_moving_cell(number=0):
+    walk = a_walk(number, 3)
+    walk.cell, walk.pbc = np.eye(3) * 4.0, np.ones(3, bool)
+    walk.cells = [np.eye(3) * (4.0 + 0.1 * i) for i in range(3)]
+    walk.pressure_GPa = [0.1, 0.2, 0.3]
+    return walk
+
+
+def test_every_frame_of_a_moving_cell_has_its_own(tmp_path):
+    walk = a_walk_in_a_moving_cell()
+    write_exploration(tmp_path / "trajectory.h5", [walk], 0.5)
+    np.testing.assert_array_equal(read_exploration(tmp_path / "trajectory.h5").cell, walk.cells)
+    write_production(tmp_path / "nve.traj", [walk])
+    images = ase.io.read(tmp_path / "nve.traj", ":")
+    np.testing.assert_array_equal([atoms.cell.array for atoms in images], walk.cells)
+    np.testing.assert_array_equal(images[1].get_momenta(), walk.momenta[1])
+    table = thermo_table([walk], timestep_fs=0.5)
+    np.testing.assert_allclose(table["volume_A3"], [4.0**3, 4.1**3, 4.2**3])
+    assert table["pressure_GPa"].tolist() == [0.1, 0.2, 0.3]
+    assert "volume_A3" not in thermo_table([a_walk(0, 2)], timestep_fs=0.5)
+
+
+def test_the_frame_that_stopped_a_walker_is_kept_apart(tmp_path):
+    stopped = a_walk(1, 2, ended="O-H bond broken (atoms 0 and 1 at 1.46 Å) at step 27", last_step=26)
+    stopped.crossing = Crossing(27, np.full((3, 3), 7.0), np.zeros((3, 3)), uncertainty=1.5, max_force=9.0)
+    write_exploration(tmp_path / "trajectory.h5", [a_walk(0, 2), stopped], 0.5)
+    assert read_exploration(tmp_path / "trajectory.h5").columns["step"].tolist() == [10, 20, 10, 20]
+    crossings = read_crossings(tmp_path / "trajectory.h5")
+    assert (crossings.positions == 7.0).all() and len(crossings) == 1
+    figures = {name: values.tolist() for name, values in crossings.columns.items()}
+    assert figures == {"walker": [1], "step": [27], "uncertainty": [1.5], "max_force": [9.0]}
+    with h5py.File(tmp_path / "trajectory.h5") as file:
+        assert file["walker_0001"].attrs["ended"] == stopped.ended
+
+
+def test_explored_frames_are_ase_atoms_in_one_line(walks, tmp_path):
+    write_exploration(tmp_path / "trajectory.h5", walks, 0.5)
+    images = read_exploration(tmp_path / "trajectory.h5").to_atoms()
+    assert [(atoms.info["walker"], atoms.info["step"]) for atoms in images][-1] == (2, 20)
+    assert images[0].get_chemical_formula() == "H2O"
+
+
+def test_walker_table_tells_who_replaced_whom_and_from_where(walks, tmp_path):
+    walks[0].bond_change = "O-H bond broken (atoms 0 and 1 at 1.46 Å) at step 5"
+    late = a_walk(3, 1, start=3, replaces=1, began_at=1, last_step=7)
+    for number, walk in enumerate(walks):
+        walk.start = number
+    table = walker_table([*walks, late], timestep_fs=0.5, started_from=[40, 12, 12, 7])
+    table.to_csv(tmp_path / "walkers.csv", index=False)
+    read = pd.read_csv(tmp_path / "walkers.csv")
+    assert read["started_from"].tolist() == [40, 12, 12, 7]
+    assert read["replaces"].isna().tolist() == [True, True, True, False] and read["replaces"][3] == 1
+    assert read["began_at_step"].tolist() == [0, 0, 0, 1]
+    assert read["bond_change"][0].startswith("O-H bond broken") and read["survived"].mean() == 0.5
+
+
+def test_velocities_come_back_in_their_unit_and_interval(tmp_path):
+    walk, short = a_walk(0, 2), a_walk(1, 0, n_atoms=4)
+    walk.velocities = [np.full((3, 3), 0.01 * i, np.float32) for i in range(5)]
+    write_velocities(tmp_path / "velocities.h5", [walk, short], timestep_fs=0.5, stride=4)
+    with h5py.File(tmp_path / "velocities.h5") as file:
+        assert file.attrs["interval_fs"] == 2.0 and file.attrs["velocity"] == "Å/fs"
+        assert file["walker_0000/velocities"].dtype == np.float32
+        np.testing.assert_array_equal(file["walker_0000/velocities"][:, 0, 0], np.float32(0.01) * np.arange(5))
+        assert file["walker_0001/velocities"].shape == (0, 4, 3)
+        assert file["walker_0000/numbers"][:].tolist() == [8, 1, 1]

@@ -24,8 +24,8 @@ SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty",
 def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: float) -> None:
     """Write one HDF5 group a walker: `positions` (n_frames, n_atoms, 3) Å, `numbers`, `cell`, and SCALARS (n_frames,).
 
-    `uncertainty` (calibrated) and `max_force` are in eV/Å. Where the cell moved, `cells` (n_frames, 3, 3) Å are those of
-    the frames. The frame that stopped a walker stands beside the others, as `crossing/positions` and `crossing/cell`.
+    `uncertainty` (calibrated) and `max_force` are in eV/Å. Where the cell moved, `cells` (n_frames, 3, 3) Å are those
+    of the frames. The frame that stopped a walker stands beside them as `crossing/positions` and `crossing/cell`.
     """
     with h5py.File(path, "w") as file:
         file.attrs.update(timestep_fs=timestep_fs, length="Å", energy="eV", force="eV/Å", temperature="K")
@@ -67,7 +67,7 @@ def read_exploration(path: str | Path) -> Frames:
 
 
 def read_crossings(path: str | Path) -> Frames:
-    """The frames that stopped a walker, one each, in the form of `read_exploration`: none of them is among its frames."""
+    """The frames that stopped a walker, in the form of `read_exploration`, among whose frames they are not."""
     images = []
     with h5py.File(path) as file:
         for name in sorted(file):
@@ -96,7 +96,7 @@ def walker_table(
     """One row a walker: how far it came, why it ended, and the largest uncertainty it met; no walker, no row.
 
     Args:
-        walks: replacements among them; steps count from each walker's own beginning, at step `began_at_step` of the run.
+        walks: replacements among them, whose steps count from their own beginning, `began_at_step` of the run.
         timestep_fs: time step, fs.
         started_from: what to call the structures that the walkers could start from, e.g. their rows in the dataset.
     """

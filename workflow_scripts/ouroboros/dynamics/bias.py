@@ -1,8 +1,8 @@
 """Dynamics that is drawn to where the committee is uncertain: hyperactive learning.
 
-van der Oord, Sachs, Kovács, Ortner and Csányi, npj Comput. Mater. 9, 168 (2023): walkers move on E - τ σ_E, the mean energy
-less the members' standard deviation times τ, so that the forces are F + τ ∇σ_E. τ follows from a relative strength: the
-length of the bias is that share of the length of the mean force, both averaged over the time that went by.
+van der Oord, Sachs, Kovács, Ortner and Csányi, npj Comput. Mater. 9, 168 (2023): walkers move on E - τ σ_E, the mean
+energy less the members' standard deviation times τ, so that the forces are F + τ ∇σ_E. τ follows from a relative
+strength: the length of the bias is that share of the length of the mean force, both averaged over the time gone by.
 """
 
 import torch

@@ -48,7 +48,7 @@ def energy_jump(state: MDState, forces: torch.Tensor, walkers: int) -> torch.Ten
 def _without_strain(
     state: MDState, moved: torch.Tensor, before: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(n_atoms, 3) Å that the atoms moved beside the strain of their cell, and (n_systems,) eV of work of the stress."""
+    """(n_atoms, 3) Å that the atoms moved beside their cell's strain, and (n_systems,) eV of work of the stress."""
     old, new = before["last_cell"], state.cell  # cell vectors in columns
     middle = (old + new) / 2
     strain = (new - old) @ torch.linalg.inv(middle)

@@ -150,13 +150,14 @@ class Ensemble:
                 tau_p=self.barostat_time_fs * units.fs,
                 isothermal_compressibility=self.compressibility_per_GPa / units.GPa,
             )
+        counts = torch.tensor(freedom, device=state.device, dtype=state.dtype)
         if self.name == "v_rescale":
-            started = _Rescaled.from_state(nvt_vrescale_init(state, model, kT=kT))
-        else:
-            started = _Chained.from_state(nvt_nose_hoover_init(state, model, kT=kT, dt=dt, tau=tau, **CHAIN))
-            started.chain.degrees_of_freedom = torch.tensor(freedom, device=state.device, dtype=state.dtype)
-        started.system_extras["freedom"] = torch.tensor(freedom, device=state.device, dtype=state.dtype)
-        return started
+            rescaled = _Rescaled.from_state(nvt_vrescale_init(state, model, kT=kT))
+            rescaled.system_extras["freedom"] = counts
+            return rescaled
+        chained = _Chained.from_state(nvt_nose_hoover_init(state, model, kT=kT, dt=dt, tau=tau, **CHAIN))
+        chained.system_extras["freedom"] = chained.chain.degrees_of_freedom = counts
+        return chained
 
     def step(self, state: Any, model: ModelInterface, kT: torch.Tensor, dt: float) -> Any:
         """The state one time step `dt` (ASE's unit) later; the arguments are those of `start`."""
@@ -176,7 +177,8 @@ class Ensemble:
         """All that tells the state, as tensors and plain values."""
         content = {name: value for name, value in state.attributes.items() if name not in ("_rng", "_chain_fns")}
         if "chain" in content:
-            content["chain"] = {field.name: getattr(state.chain, field.name) for field in fields(state.chain)}
+            chain = content["chain"]
+            content["chain"] = {field.name: getattr(chain, field.name) for field in fields(chain)}
         return {**content, "rng": state.rng.get_state()}
 
     def restore(self, content: dict[str, Any], dt: float) -> MDState:

@@ -29,8 +29,8 @@ def equilibrate(
 ) -> tuple[list[Atoms], list[str]]:
     """Langevin dynamics with strong friction, after which overall motion is taken out.
 
-    A labelled structure with Maxwell-Boltzmann velocities does not have their temperature: half of its energy is that of
-    the positions, from a run at another temperature or from a relaxed geometry.
+    A labelled structure with Maxwell-Boltzmann velocities does not have their temperature: half of its energy is that
+    of the positions, which come from a run at another temperature or from a relaxed geometry.
 
     Args:
         starts: one structure a walker.

@@ -19,7 +19,8 @@ class Progress:
 
         Args:
             step: of the run.
-            going: walkers that move; started: all that ever did.
+            going: walkers that move.
+            started: walkers that ever did.
             walker_steps: that all of them have made.
         """
         now, tenth = time.monotonic(), step * 10 // max(self.steps, 1)

@@ -15,9 +15,10 @@ SHARE = 0.05  # of the run's time that saving may take
 
 
 class SavedRun:
-    """The folder of an unfinished run, outside the outputs that Snakemake declares, as those of a failed job are deleted.
+    """The folder of an unfinished run, outside the outputs that Snakemake declares: those of a failed job are deleted.
 
-    Its content counts for one piece of work only (models, starting structures, settings, seed): anything else begins anew.
+    Its content counts for one piece of work only (models, starting structures, settings, seed); for any other the run
+    begins anew.
     """
 
     def __init__(self, folder: str | Path, work: str, every_s: float = EVERY_S):

@@ -46,13 +46,13 @@ def run_walkers(
 ) -> list[Walk]:
     """Move all walkers together.
 
-    A walker that trips a limit leaves the batch with the frames it had; the others go on. While there are spares a fresh
-    walker takes its place for the steps that are left, so that walkers times steps is never passed.
+    A walker that trips a limit leaves the batch with the frames it had; the others go on. While there are spares a
+    fresh walker takes its place for the steps that are left, so that walkers times steps is never passed.
 
     Args:
         starts: one structure a walker.
         committee: gives forces (the mean) and uncertainty (the spread).
-        temperatures_K: one for all, or one a walker: of the thermostat, or of the initial velocities where there is none.
+        temperatures_K: one for all or one a walker: of the thermostat, or of the initial velocities without one.
         timestep_fs: time step, fs.
         steps: steps of each walker.
         stride: steps between kept frames; step 0 is kept.
@@ -79,7 +79,8 @@ def run_walkers(
         model = BiasedModel(model, bias, timestep_fs)
     run = _Run(
         model, committee, ensemble, Watch(limits or Limits()), [*starts, *spares],
-        np.broadcast_to(np.asarray(temperatures_K, float), len(starts)), ramp_to_K, timestep_fs, steps, stride, velocity_stride, rng,
+        np.broadcast_to(np.asarray(temperatures_K, float), len(starts)), ramp_to_K, timestep_fs, steps, stride,
+        velocity_stride, rng,
     )  # fmt: skip
     kept = saved.read() if saved else None
     if kept:

@@ -76,8 +76,8 @@ class Watch:
                 jump=values["gap"][i],
                 bond=bonds[i],
                 uncertainty=uncertainty[i] if own_steps[i] >= self.limits.grace_steps else 0.0,
-                temperature=temperature[i],
-                target_K=targets_K[i],
+                temperature=float(temperature[i]),
+                target_K=float(targets_K[i]),
             )
             for i in range(len(walkers))
         ]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from schnetpack import properties
 from schnetpack.md.utils import activate_model_stress
 from schnetpack.model import NeuralNetworkPotential
 
+from .evaluation import Evaluation, Pairs, StackedCommittee, reason_not_to_stack
 from .frames import Frames
 from .graphs import GraphLoader, Graphs
 from .models import load_model
@@ -75,20 +76,6 @@ def spread(values: np.ndarray) -> np.ndarray:
     return values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
-class Evaluation(NamedTuple):
-    """What the members say about one batch, energies without the offsets.
-
-    Attributes:
-        energy: (n_members, n_frames) eV.
-        forces: (n_members, n_atoms, 3) eV/Å.
-        stress: (n_members, n_frames, 3, 3) eV/Å³, NaN where the cell has no volume; None unless asked for.
-    """
-
-    energy: torch.Tensor
-    forces: torch.Tensor
-    stress: torch.Tensor | None
-
-
 class Committee:
     """SchNetPack potentials with one cutoff, each evaluated on the same batches, in the highest precision of any."""
 
@@ -141,8 +128,48 @@ class Committee:
             return self
         return Committee(deepcopy(self.members), self.energy_offsets, self.cutoff, self.device, stress=True)
 
-    def evaluate(self, inputs: dict[str, torch.Tensor]) -> Evaluation:
-        """Every member on one SchNetPack input dictionary."""
+    @cached_property
+    def one_by_one_because(self) -> str:
+        """Why SchNetPack evaluates the members, one after another; empty where the kernels evaluate them together."""
+        return reason_not_to_stack(self.members, self.device)
+
+    @cached_property
+    def _stacked(self) -> StackedCommittee | None:
+        return None if self.one_by_one_because else StackedCommittee(self.members, self.dtype, self.stress)
+
+    def evaluate(
+        self,
+        numbers: torch.Tensor,
+        positions: torch.Tensor,
+        cell: torch.Tensor,
+        system_idx: torch.Tensor,
+        pairs: Pairs,
+    ) -> Evaluation:
+        """Every member on a batch of systems.
+
+        The members are evaluated together where they can be (see `evaluation`), which takes a copy of their weights
+        at the first call; otherwise by SchNetPack, one after another.
+
+        Args:
+            numbers: (n_atoms,) atomic numbers.
+            positions: (n_atoms, 3) Å.
+            cell: (n_systems, 3, 3) Å, vectors in rows.
+            system_idx: (n_atoms,) the system of each atom, ascending.
+            pairs: of atoms within the cutoff, each once; some may be farther apart.
+        """
+        if self._stacked is not None:
+            return self._stacked(numbers, positions, cell, system_idx, pairs)
+        idx_i, idx_j, offsets = pairs.both_ways()
+        inputs = {
+            properties.Z: numbers,
+            properties.R: positions.to(self.dtype),
+            properties.idx_m: system_idx,
+            properties.idx_i: idx_i,
+            properties.idx_j: idx_j,
+            properties.offsets: offsets.to(self.dtype),
+            properties.n_atoms: torch.bincount(system_idx, minlength=len(cell)),
+            properties.cell: cell.to(self.dtype),
+        }
         results = [member(inputs.copy()) for member in self.members]
         energy, forces = (torch.stack([r[name].detach() for r in results]) for name in ("energy", "forces"))
         if not self.stress:
@@ -159,7 +186,7 @@ class Committee:
             energy, forces, stress = (np.zeros((len(self.members), 0, *shape)) for shape in ((), (3,), (3, 3)))
             return Prediction(energy, forces, frames.n_atoms, stress if self.stress else None)
         graphs = Graphs(frames, self.cutoff, dtype=self.dtype)
-        parts = [self.evaluate(self._to_device(batch)) for batch in GraphLoader(graphs, batch_size)]
+        parts = [self._evaluate_batch(self._to_device(batch)) for batch in GraphLoader(graphs, batch_size)]
         energy = _together([part.energy for part in parts]) + self._offsets(frames)
         forces = _together([part.forces for part in parts])
         if not self.stress:
@@ -209,6 +236,12 @@ class Committee:
         """(n_members, n_frames) eV that the atoms' offsets add up to."""
         per_atom = self.energy_offsets[:, frames.numbers]
         return np.add.reduceat(per_atom, frames.starts, axis=1)
+
+    def _evaluate_batch(self, batch: dict[str, torch.Tensor]) -> Evaluation:
+        system_idx, cell = batch[properties.idx_m], batch[properties.cell]
+        full = batch[properties.idx_i], batch[properties.idx_j], batch[properties.offsets]
+        pairs = Pairs.from_full_list(*full, system_idx, len(cell))
+        return self.evaluate(batch[properties.Z], batch[properties.R], cell, system_idx, pairs)
 
     def _to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}

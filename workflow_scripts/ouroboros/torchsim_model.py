@@ -1,14 +1,17 @@
 """The committee as a torch-sim model, so that many walkers move in one batch."""
 
+from dataclasses import dataclass
+
 import torch
 import torch_sim as ts
 from ase.data import covalent_radii
-from schnetpack import properties
 from torch_sim.models.interface import ModelInterface
 from torch_sim.neighbors import torchsim_nl
 
 from .committee import Committee
+from .evaluation import Pairs
 
+SKIN = 0.5  # Å that the list of a periodic or large system reaches beyond the cutoff
 ALL_PAIRS_UP_TO = 64  # atoms an isolated system: below it every pair is kept for good and no list is ever rebuilt
 
 
@@ -27,8 +30,8 @@ class CommitteeModel(ModelInterface):
         self._compute_forces, self._compute_stress = True, committee.stress
         self._energy_offsets = torch.tensor(committee.energy_offsets, dtype=self._dtype, device=self._device)
         self._radii = torch.tensor(covalent_radii, device=self._device)
-        self._pairs = torch.zeros(2, 0, dtype=torch.long)  # of the systems numbered in _pairs_of
-        self._pairs_of = torch.zeros(0, dtype=torch.long)
+        self._skin = 0.0 if committee.one_by_one_because else SKIN  # SchNetPack computes pairs beyond the cutoff too
+        self._kept: _KeptPairs | None = None
 
     def forward(self, state: ts.SimState, **_: object) -> dict[str, torch.Tensor]:
         """Evaluate all systems of the state.
@@ -40,27 +43,17 @@ class CommitteeModel(ModelInterface):
             positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii; stress
             (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates it.
         """
-        idx_i, idx_j, offsets = self._neighbours(state)
-        inputs = {
-            properties.Z: state.atomic_numbers.long(),
-            properties.R: state.positions.to(self.committee.dtype),
-            properties.idx_m: state.system_idx,
-            properties.idx_i: idx_i,
-            properties.idx_j: idx_j,
-            properties.offsets: offsets.to(self.committee.dtype),
-            properties.n_atoms: state.n_atoms_per_system,
-            properties.cell: state.row_vector_cell.to(self.committee.dtype),
-        }
-        evaluation = self.committee.evaluate(inputs)
+        pairs = self._neighbours(state)
+        numbers = state.atomic_numbers.long()
+        evaluation = self.committee.evaluate(numbers, state.positions, state.row_vector_cell, state.system_idx, pairs)
         energies, forces = evaluation.energy.double(), evaluation.forces.double()
         no_system = state.positions.new_zeros(state.n_systems)
         offsets_of_members = no_system.repeat(len(energies), 1)
-        offsets_of_members.index_add_(1, state.system_idx, self._energy_offsets[:, state.atomic_numbers])
+        offsets_of_members.index_add_(1, state.system_idx, self._energy_offsets[:, numbers])
         energy_std, gradient = energy_spread(energies + offsets_of_members, forces, state.system_idx)
         force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
-        vectors = state.positions[idx_j] - state.positions[idx_i] + offsets
-        radii = self._radii[state.atomic_numbers]
-        contact = vectors.norm(dim=1) / (radii[idx_i] + radii[idx_j])
+        radii = self._radii[numbers]
+        contact = pairs.vectors(state.positions).norm(dim=1) / (radii[pairs.idx_i] + radii[pairs.idx_j])
         stress = {} if evaluation.stress is None else {"stress": evaluation.stress.double().mean(0)}
         return {
             "energy": energies.mean(0),
@@ -69,22 +62,53 @@ class CommitteeModel(ModelInterface):
             "energy_std": energy_std,
             "energy_std_gradient": gradient,
             "max_force_std": no_system.scatter_reduce(0, state.system_idx, force_std, "amax"),
-            "closest_contact": (no_system + torch.inf).scatter_reduce(0, state.system_idx[idx_i], contact, "amin"),
+            "closest_contact": (no_system + torch.inf).scatter_reduce(
+                0, state.system_idx[pairs.idx_i], contact, "amin"
+            ),
             **stress,
         }
 
-    def _neighbours(self, state: ts.SimState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        if not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO:
-            if not torch.equal(self._pairs_of, state.system_idx):
-                self._pairs = all_pairs(state.n_atoms_per_system)
-                self._pairs_of = state.system_idx.clone()
-            idx_i, idx_j = self._pairs
-            return idx_i, idx_j, state.positions.new_zeros(len(idx_i), 3)
-        mapping, system, shifts = torchsim_nl(
-            state.positions, state.row_vector_cell, state.pbc, self.committee.cutoff, state.system_idx
+    def _neighbours(self, state: ts.SimState) -> Pairs:
+        """All pairs of small molecules, kept for good; else those within cutoff and skin, kept until atoms have moved."""
+        isolated = not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO
+        if self._kept is not None and self._kept.still_good(state, self._skin, isolated):
+            return self._kept.pairs
+        if isolated:
+            idx_i, idx_j = all_pairs(state.n_atoms_per_system)
+            offsets = state.positions.new_zeros(len(idx_i), 3)
+        else:
+            reach = self.committee.cutoff + self._skin
+            mapping, system, shifts = torchsim_nl(
+                state.positions, state.row_vector_cell, state.pbc, reach, state.system_idx
+            )
+            idx_i, idx_j = mapping
+            cells = state.row_vector_cell[system]
+            offsets = torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
+        pairs = Pairs.from_full_list(idx_i, idx_j, offsets, state.system_idx, state.n_systems)
+        self._kept = _KeptPairs(
+            pairs, isolated, state.system_idx.clone(), state.positions.clone(), state.row_vector_cell.clone()
         )
-        cells = state.row_vector_cell[system]
-        return mapping[0], mapping[1], torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
+        return pairs
+
+
+@dataclass(frozen=True)
+class _KeptPairs:
+    """Pairs, and what they were found for."""
+
+    pairs: Pairs
+    isolated: bool
+    system_idx: torch.Tensor
+    positions: torch.Tensor
+    cell: torch.Tensor
+
+    def still_good(self, state: ts.SimState, skin: float, isolated: bool) -> bool:
+        """Whether no pair can be missing: no atom has moved by half of the skin, in the same cell."""
+        if not torch.equal(self.system_idx, state.system_idx) or self.isolated != isolated:
+            return False
+        if isolated:
+            return True
+        moved = (state.positions - self.positions).norm(dim=1).max()
+        return torch.equal(self.cell, state.row_vector_cell) and bool(moved < skin / 2)
 
 
 def energy_spread(

@@ -1,0 +1,86 @@
+"""Filters as functions of the distance, tabulated: a polynomial of degree 5 on each interval of a fine grid.
+
+SchNet computes a filter for every pair by a small network, which is most of its arithmetic; but a filter is a smooth
+function of one number. Between the points of the grid the polynomial has their values, slopes and curvatures (quintic
+Hermite interpolation), so that the energy has two continuous derivatives, and forces are its exact gradient.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.func import jvp
+
+INTERVALS = {torch.float32: 256, torch.float64: 1024}  # over the cutoff: the error is then that of the precision
+
+
+@dataclass(frozen=True)
+class FilterTable:
+    """The filters of one interaction, of all members.
+
+    Attributes:
+        coefficients: (n_members, intervals, 6, n_filters) of the powers of the place within the interval, from 0 to 1.
+        cutoff: Å, where the last interval ends.
+        features: of an atom; a pair may have several filters for each.
+    """
+
+    coefficients: torch.Tensor
+    cutoff: float
+    features: int
+
+    @property
+    def intervals(self) -> int:
+        """How many there are."""
+        return self.coefficients.shape[1]
+
+
+def tabulate(
+    filters: Sequence[Callable[[torch.Tensor], torch.Tensor]], cutoff: float, features: int, dtype: torch.dtype,
+    intervals: int | None = None,
+) -> FilterTable:  # fmt: skip
+    """Tabulate one function a member.
+
+    Args:
+        filters: each takes (n,) distances in Å, double precision, and gives (n, n_filters), cutoff function included.
+        cutoff: Å.
+        features: of an atom.
+        dtype: of the table.
+        intervals: between 0 and the cutoff; None: as the precision needs.
+    """
+    intervals = intervals or INTERVALS[dtype]
+    width = cutoff / intervals
+    points = torch.arange(intervals + 1, dtype=torch.float64) * width
+    points[0] = 1e-3 * width  # a Bessel function divides by the distance
+    points[-1] = cutoff * (1 - 1e-12)  # the curvature from inside: a cutoff function is zero from there on
+    coefficients = torch.stack([_hermite(*_derivatives(function, points), width) for function in filters])
+    return FilterTable(coefficients.to(dtype).contiguous(), cutoff, features)
+
+
+def _derivatives(function: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor) -> list[torch.Tensor]:
+    """(n, n_filters) values, slopes and curvatures at (n,) points."""
+    ones = torch.ones_like(points)
+
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        return jvp(function, (x,), (ones,))[1]
+
+    with torch.no_grad():
+        return [function(points), *jvp(slope, (points,), (ones,))]
+
+
+def _hermite(value: torch.Tensor, slope: torch.Tensor, curvature: torch.Tensor, width: float) -> torch.Tensor:
+    """(intervals, 6, n_filters) coefficients of the quintic that has what is given at both ends of each interval."""
+    (p0, p1), (v0, v1), (a0, a1) = (
+        (known[:-1], known[1:]) for known in (value, slope * width, curvature * (width * width))
+    )
+    rise = p1 - p0
+    return torch.stack(
+        [
+            p0,
+            v0,
+            a0 / 2,
+            10 * rise - 6 * v0 - 4 * v1 - (3 * a0 - a1) / 2,
+            -15 * rise + 8 * v0 + 7 * v1 + (3 * a0 - 2 * a1) / 2,
+            6 * rise - 3 * (v0 + v1) - (a0 - a1) / 2,
+        ],
+        dim=1,
+    )

@@ -9,7 +9,7 @@ class Training(Section):
     """Fitting one member, with PyTorch Lightning; docs/training.md tells how the defaults were found."""
 
     # the step
-    batch_size: int = key(10, "frames of one optimiser step", ge=1, le=100000)
+    batch_size: int = key(5, "frames of one optimiser step", ge=1, le=100000)
     accumulation: int = key(
         1, "work the frames of a step off in so many parts: the same step with less memory", ge=1, le=100000
     )
@@ -25,7 +25,7 @@ class Training(Section):
         "compile the step (CPU): half a minute, then twice as fast; auto: from 5000 steps on, with a C++ compiler",
     )
     # the optimiser
-    learning_rate: float = key(3e-3, "AdamW's peak learning rate", gt=0, lt=1)
+    learning_rate: float = key(2e-3, "AdamW's peak learning rate", gt=0, lt=1)
     weight_decay: float = key(0.0, "AdamW's weight decay", ge=0, lt=1)
     gradient_clip: float | None = key(None, "largest gradient norm; null: not clipped", gt=0)
     schedule: Literal["one_cycle", "cosine", "plateau", "constant"] = key(

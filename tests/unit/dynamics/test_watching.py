@@ -16,6 +16,9 @@ from ouroboros.dynamics.bond_watch import BROKEN, MADE, NON_METALS, SKIN, BondWa
 from ouroboros.dynamics.watching import Watch
 from ouroboros.models import build_model
 
+# ASE divides by a moment of inertia of zero, and drops the result, where a molecule is linear.
+pytestmark = pytest.mark.filterwarnings("ignore:(divide by zero|invalid value) encountered:RuntimeWarning:ase")
+
 
 def run(starts, committee, *, temperature=300.0, rng=0, **settings):
     settings = {"timestep_fs": 0.5, "steps": 20, "stride": 1, **settings}
@@ -43,8 +46,8 @@ def followed(images):
             watch.search(state, [0])
             pair, _ = watch.look(state, [0])
         if pair[0] >= 0:
-            found.setdefault(watch.describe(state, int(pair[0])), step)
-        watch.remember()
+            found.setdefault(watch.remember(state)[0], step)
+    found.pop("", None)  # what began between the limits
     return found
 
 
@@ -86,17 +89,20 @@ def test_what_is_known_of_bonds_outlives_newcomers_and_a_new_search():
     """A stretched bond between the two limits stays a bond when the pairs are searched again for another batch."""
     near, between, far = (Atoms("H2", [[0, 0, 0], [0, 0, factor * 0.62]]) for factor in (1.0, 1.4, 1.6))
     watch = BondWatch()
-    watch.look(state_of([near, far]), [0, 1])
-    watch.remember()
-    pair, _ = watch.look(state_of([between, between]), [0, 1])
-    assert (pair < 0).all()
-    watch.remember()
-    pair, _ = watch.look(state_of([between, far, between]), [1, 0, 2])  # the batch was put together anew
-    assert (pair >= 0).tolist() == [False, True, False]
-    assert watch.describe(state_of([between, far, between]), pair[1]) == "H-H bond broken (atoms 0 and 1 at 0.99 Å)"
-    watch.remember()
-    pair, _ = watch.look(state_of([near, far, near]), [1, 0, 2])
-    assert (pair >= 0).tolist() == [True, False, False]  # walker 2 began between the two: what it is shows only now
+
+    def look(images, walkers):
+        state = state_of(images)
+        pair, _ = watch.look(state, walkers)
+        return watch.remember(state) if (pair >= 0).any() else [""] * len(images)
+
+    assert look([near, far], [0, 1]) == ["", ""]
+    assert look([between, between], [0, 1]) == ["", ""]
+    broken = "H-H bond broken (atoms 0 and 1 at 0.99 Å)"
+    assert look([between, far, between], [1, 0, 2]) == ["", broken, ""]  # the batch was put together anew
+    formed = "H-H bond formed (atoms 0 and 1 at 0.62 Å)"
+    # Walker 2 began between the two: what it is shows only now.
+    assert look([near, far, near], [1, 0, 2]) == [formed, "", ""]
+    assert look([near, far, far], [1, 0, 2]) == ["", "", broken]
 
 
 @pytest.mark.parametrize("stop", [True, False])

@@ -32,6 +32,7 @@ class _Pairs:
         radii: (n_pairs,) sum of the covalent radii, Å.
         positions, cell: where all stood when the pairs were found; None for pairs that hold for good.
         names: (n_pairs,) what tells a pair for ever: walker, atoms, image.
+        numbers: (n_pairs,) 0, 1, ...
     """
 
     first: torch.Tensor
@@ -42,6 +43,7 @@ class _Pairs:
     positions: torch.Tensor | None
     cell: torch.Tensor | None
     names: np.ndarray
+    numbers: torch.Tensor
 
 
 class BondWatch:
@@ -61,33 +63,50 @@ class BondWatch:
             walkers: the number of each system's walker.
 
         Returns:
-            (n_systems,) the pair that changed and -1 where none did, and (n_systems,) by how much the pairs kept are
-            out of date, Å; past SKIN / 2 `search` has to be called and the step looked at again.
+            (n_systems,) a pair at a distance that its state forbids and -1 where there is none, for `remember` to tell
+            what happened, and (n_systems,) by how much the pairs kept are out of date, Å; past SKIN / 2 `search` has to
+            be called and the step looked at again.
         """
-        if list(walkers) != self._walkers:
+        if walkers != self._walkers:
             self.search(state, walkers)
         pairs = self._pairs
         assert pairs is not None
-        now = self._states(state, pairs)
-        changed = (now != BETWEEN) & (self._bonded != BETWEEN) & (now != self._bonded)
-        numbers = torch.arange(len(now), device=now.device)
-        found = torch.full((len(walkers),), -1, device=now.device)
-        found.scatter_reduce_(0, pairs.system, torch.where(changed, numbers, -1), "amax")
-        self._now = now
+        distances = self._distances(state, pairs)
+        outside = (distances < self._nearest) | (distances >= self._farthest)
+        found = self._nothing.scatter_reduce(0, pairs.system, torch.where(outside, pairs.numbers, -1), "amax")
         return found, self._moved(state, pairs)
 
-    def remember(self) -> None:
-        """What the last look found is what the next is compared with."""
-        self._bonded = torch.where(self._now == BETWEEN, self._bonded, self._now)
+    def remember(self, state: MDState) -> list[str]:
+        """Call it after a look that found something: this step is what the next is compared with.
 
-    def describe(self, state: MDState, pair: int) -> str:
-        """In words what happened to the pair that `look` found."""
+        Returns:
+            What happened in each system, in words: one bond that broke or formed, "" where none did. A pair of a new
+            walker that began between the two limits is taken for what it is seen to be first.
+        """
+        pairs, words = self._pairs, [""] * len(self._walkers)
+        assert pairs is not None
+        now = self._states(state, pairs)
+        changed = (now != BETWEEN) & (self._bonded != BETWEEN) & (now != self._bonded)
+        for pair in torch.nonzero(changed)[:, 0].tolist():
+            words[int(pairs.system[pair])] = self._describe(state, pair, broken=int(now[pair]) == APART)
+        self._compare_with(torch.where(now == BETWEEN, self._bonded, now))
+        return words
+
+    def _compare_with(self, bonded: torch.Tensor) -> None:
+        """From now on a pair is found at a distance that its state forbids."""
+        assert self._pairs is not None
+        self._bonded, radii = bonded, self._pairs.radii
+        self._nearest = torch.where(bonded == BONDED, 0.0, MADE * radii)
+        self._farthest = torch.where(bonded == APART, torch.inf, BROKEN * radii)
+        self._nothing = torch.full((len(self._walkers),), -1, device=bonded.device)
+
+    def _describe(self, state: MDState, pair: int, broken: bool) -> str:
         assert self._pairs is not None
         first, second = int(self._pairs.first[pair]), int(self._pairs.second[pair])
         start = int((state.system_idx < self._pairs.system[pair]).sum())
         symbols = "-".join(chemical_symbols[int(state.atomic_numbers[atom])] for atom in (first, second))
-        what = "broken" if int(self._now[pair]) == APART else "formed"
         length = float(self._distances(state, self._pairs)[pair])
+        what = "broken" if broken else "formed"
         return f"{symbols} bond {what} (atoms {first - start} and {second - start} at {length:.2f} Å)"
 
     def search(self, state: MDState, walkers: Sequence[int]) -> None:
@@ -104,8 +123,8 @@ class BondWatch:
         fresh = np.array([walker not in self._known for walker in walkers])[pairs.system.cpu().numpy()]
         states = np.where(fresh, self._states(state, pairs).cpu().numpy(), APART).astype(np.int8)
         states[kept] = bonded[place[kept]]
-        self._pairs, self._bonded = pairs, torch.tensor(states, device=state.device)
-        self._walkers, self._known = list(walkers), self._known | set(walkers)
+        self._pairs, self._walkers, self._known = pairs, list(walkers), self._known | set(walkers)
+        self._compare_with(torch.tensor(states, device=state.device))
 
     def dump(self) -> dict[str, Any]:
         """What the next look is compared with."""
@@ -113,8 +132,8 @@ class BondWatch:
 
     def restore(self, content: dict[str, Any]) -> None:
         """Take up what `dump` told."""
-        self._walkers, self._known = content["walkers"], content["known"]
-        self._pairs, self._bonded = content["pairs"], content["bonded"]
+        self._walkers, self._known, self._pairs = content["walkers"], content["known"], content["pairs"]
+        self._compare_with(content["bonded"])
 
     @staticmethod
     def _distances(state: MDState, pairs: _Pairs) -> torch.Tensor:
@@ -129,9 +148,9 @@ class BondWatch:
         return (scaled < MADE).to(torch.int8) - (scaled >= BROKEN).to(torch.int8)
 
     def _moved(self, state: MDState, pairs: _Pairs) -> torch.Tensor:
-        moved = state.positions.new_zeros(len(self._walkers))
         if pairs.positions is None or pairs.cell is None:
-            return moved
+            return state.energy.new_zeros(len(self._walkers))
+        moved = state.positions.new_zeros(len(self._walkers))
         moved.scatter_reduce_(0, state.system_idx, (state.positions - pairs.positions).norm(dim=1), "amax")
         return moved + (state.cell - pairs.cell).flatten(1).norm(dim=1) / 2
 
@@ -170,4 +189,5 @@ def _find(state: MDState, walkers: Sequence[int]) -> _Pairs:
         None if small else state.positions.clone(),
         None if small else state.cell.clone(),
         names.cpu().numpy(),
+        torch.arange(len(first), device=first.device),
     )

@@ -65,9 +65,7 @@ class Watch:
         values = dict(zip(PER_SYSTEM, rows, strict=True))
         temperature = 2 * values["kinetic"] / (units.kB * freedom)
         uncertainty = values["spread"] * self.limits.calibration
-        pairs = values["pair"].astype(int)
-        bonds = [self.bonds.describe(state, pair) if pair >= 0 else "" for pair in pairs]
-        self.bonds.remember()
+        bonds = self.bonds.remember(state) if (values["pair"] >= 0).any() else [""] * len(walkers)
         finite = np.isfinite(rows[[0, 1, 2, 4, 5]]).all(axis=0)
         reasons = [
             self._reason(

@@ -69,7 +69,7 @@ class CommitteeModel(ModelInterface):
         }
 
     def _neighbours(self, state: ts.SimState) -> Pairs:
-        """All pairs of small molecules, kept for good; else those within cutoff and skin, kept until atoms have moved."""
+        """All pairs of small molecules, kept for good; else those within cutoff and skin, until atoms have moved."""
         isolated = not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO
         if self._kept is not None and self._kept.still_good(state, self._skin, isolated):
             return self._kept.pairs

@@ -24,7 +24,7 @@ class _Sizes(ctypes.Structure):
 
 
 class _List(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in ("i", "j", "starts")]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_void_p) for name in ("i", "j", "starts")]
 
 
 def _call(

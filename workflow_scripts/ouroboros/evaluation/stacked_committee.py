@@ -37,8 +37,9 @@ def reason_not_to_stack(members: Sequence[NeuralNetworkPotential], device: str) 
     if torch.device(device).type != "cpu":
         return "the kernels are for the CPU"
     networks: Any = [getattr(member, "representation", member) for member in members]
-    if type(networks[0]) not in (SchNet, PaiNN):
-        return f"there are no kernels for {type(networks[0]).__name__}"
+    for network in networks:
+        if type(network) not in (SchNet, PaiNN):
+            return f"there are no kernels for {type(network).__name__}"
     if len({_shape(member) for member in members}) > 1:
         return "the members differ in their architecture"
     if any(network.electronic_embeddings or not isinstance(network.embedding, nn.Embedding) for network in networks):
@@ -65,7 +66,7 @@ def _shape(member: NeuralNetworkPotential) -> tuple[Any, ...]:
 
 
 def _is_energy(module: nn.Module) -> bool:
-    return type(module) is Atomwise and module.aggregation_mode == "sum" and module.n_out == 1
+    return isinstance(module, Atomwise) and module.aggregation_mode == "sum" and int(module.n_out) == 1
 
 
 class StackedCommittee:

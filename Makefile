@@ -40,15 +40,18 @@ demo: env ## active learning of ethanol from nothing, the table of rounds and an
 	@echo "Report: $(DEMO_REPORT)"
 
 copper: env downloads/copper_emt.extxyz ## a periodic example: liquid copper with EMT, time-step scan and spectra included
-	$(SNAKEMAKE) all timestep_scan vibrations --configfile examples/copper_emt.yaml $(ARGS)
+	$(SNAKEMAKE) all timestep_scan vibrations $(ARGS) --configfile examples/copper_emt.yaml
 	@$(ROUNDS) examples/copper_emt.yaml
 
 downloads/copper_emt.extxyz: examples/copper_emt.py
 	@$(PYTHON) examples/copper_emt.py $@
 
 run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
-	$(SNAKEMAKE) --configfile $(CONFIG) $(ARGS)
+	$(SNAKEMAKE) $(ARGS) --configfile $(CONFIG)
 	@$(ROUNDS) $(CONFIG)
+
+train: env $(CONFIG) ## train and test on the reference alone, without the loop: make train CONFIG=my.yaml
+	$(SNAKEMAKE) trained $(ARGS) --configfile $(CONFIG)
 
 quick: env $(CONFIG) ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.quick $(CONFIG) $(ARGS)
@@ -57,17 +60,17 @@ unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock beh
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
-	$(SNAKEMAKE) sweep --configfile $(CONFIG) --keep-going $(ARGS)
+	$(SNAKEMAKE) sweep --keep-going $(ARGS) --configfile $(CONFIG)
 	@$(PYTHON) -m ouroboros.sweeps $(CONFIG)
 
 overfit: env $(CONFIG) ## can the model learn one batch by heart? make overfit CONFIG=my.yaml
-	$(SNAKEMAKE) overfit --configfile $(CONFIG) $(ARGS)
+	$(SNAKEMAKE) overfit $(ARGS) --configfile $(CONFIG)
 
 timestep_scan: env $(CONFIG) ## does the energy error fall with the time step? make timestep_scan CONFIG=my.yaml
-	$(SNAKEMAKE) timestep_scan --configfile $(CONFIG) $(ARGS)
+	$(SNAKEMAKE) timestep_scan $(ARGS) --configfile $(CONFIG)
 
 vibrations: env $(CONFIG) ## frequencies of committee and oracle side by side: make vibrations CONFIG=my.yaml
-	$(SNAKEMAKE) vibrations --configfile $(CONFIG) $(ARGS)
+	$(SNAKEMAKE) vibrations $(ARGS) --configfile $(CONFIG)
 
 report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))

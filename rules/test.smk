@@ -54,3 +54,9 @@ rule test:
         by=error_columns(),
     script:
         "../workflow_scripts/test.py"
+
+
+rule trained:
+    """The committee of round 0, tested: what the reference data alone give."""
+    input:
+        computed_in(ARMS[0], 0) + "/test/metrics.json",

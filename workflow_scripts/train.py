@@ -33,6 +33,8 @@ with start(snakemake) as job:
         f"{where}: validation force MAE "
         f"{fit.summary['validation']['force_mae_meV_per_A']:.1f} meV/Å after {fit.summary['seconds']:.0f} s"
     )
+    for epoch in fit.summary["resumed_after_epochs"]:
+        job.say(f"{where}: interrupted; went on after epoch {epoch}")
     for event in fit.summary["interventions"]:
         job.say(f"{where}: {event['what']}: {event['reason']}; {event['action']}")
     for warning in fit.summary["warnings"]:

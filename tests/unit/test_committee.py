@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import schnetpack
 import torch
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.calculator import PropertyNotImplementedError
 from schnetpack.transform import MatScipyNeighborList
@@ -57,6 +58,12 @@ def test_calculator_gives_the_mean_and_the_spread(committee, frames):
     np.testing.assert_allclose(atoms.calc.results["force_std"], expected.force_std, atol=1e-5)
     atoms.positions[0] += 0.1
     assert np.abs(atoms.get_forces() - expected.forces).max() > 0.1  # a moved atom is evaluated anew
+
+
+def test_calculator_refuses_an_element_that_no_member_was_trained_on(committee):
+    stranger = Atoms("HCl", [(0, 0, 0), (0, 0, 1.3)], calculator=CommitteeCalculator(committee))
+    with pytest.raises(ValueError, match="not trained on Cl, only on"):
+        stranger.get_potential_energy()
 
 
 def test_mean_and_spread_by_definition(prediction):

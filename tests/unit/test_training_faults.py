@@ -17,7 +17,7 @@ from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import build_model, save_model
 from ouroboros.training import TrainingError, train_member
-from ouroboros.training.checks import diagnosis, overfitting
+from ouroboros.training.checks import diagnosis, overfitting, still_falling
 
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 IN_A_PROCESS = """
@@ -96,10 +96,13 @@ def test_a_training_killed_twice_ends_as_the_unbroken_one(process, training_sett
     second_start = seen[next(i for i, epoch in enumerate(seen) if epoch >= 40) + 1]
     assert second_start > 36, "the second process began where the first one was killed"
     weights, history, summary, output = finished(*process(settings, state=str(tmp_path / "state")))
-    assert int(output.split("epoch ")[1].split("/")[0]) > 85, "and the third where the second one was"
+    assert "going on after epoch" in output
     assert history == unbroken[1]
     assert all(torch.equal(weights[name], unbroken[0][name]) for name in weights)
     assert summary["best_epoch"] == unbroken[2]["best_epoch"]
+    first, second = summary["resumed_after_epochs"]
+    assert 36 < first < second and second > 85
+    assert unbroken[2]["resumed_after_epochs"] == []
 
 
 def test_the_state_of_other_work_is_not_gone_on_from(frames, model_settings, short, tmp_path):
@@ -228,6 +231,15 @@ def test_a_training_that_just_ends_is_not_called_overfitting():
     scatter = [{"epoch": e, "train_loss": 0.1, "val_loss": 0.2 + 0.05 * (e % 2)} for e in range(40)]
     assert overfitting(improving, 39) == ""
     assert overfitting(scatter, 0) == ""
+
+
+def test_a_training_that_was_still_learning_at_its_end_is_told():
+    falling = [{"epoch": e, "train_loss": 1.0, "val_loss": 1 / (e + 1)} for e in range(40)]
+    flat = [{"epoch": e, "train_loss": 1.0, "val_loss": 0.1 + 0.9**e} for e in range(80)]
+    assert still_falling(falling, 39, "plateau").startswith("still learning: the validation loss fell by 25%")
+    assert still_falling(flat, 79, "plateau") == ""
+    assert still_falling(falling, 20, "plateau") == ""  # the best epoch is long past
+    assert still_falling(falling, 39, "one_cycle") == ""  # which is made so
 
 
 def test_progress_is_shown_while_it_runs(process, training_settings):

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .committee import Committee
@@ -27,9 +29,14 @@ class CommitteeCalculator(Calculator):
         self._with_stress: Committee | None = None  # made when a periodic structure comes
 
     def calculate(self, atoms: Any = None, properties=("energy",), system_changes=all_changes) -> None:
-        """Evaluate the committee on `atoms`."""
+        """Evaluate the committee on `atoms`.
+
+        Raises:
+            ValueError: an element that no member was trained on.
+        """
         super().calculate(atoms, properties, system_changes)
         structure: Any = self.atoms  # ASE sets it
+        self._check_elements(structure)
         frames = Frames.from_atoms([structure])
         prediction = self._committee_for(frames).predict(frames)
         stress = prediction.stress
@@ -42,6 +49,15 @@ class CommitteeCalculator(Calculator):
         }
         if stress is not None and frames.volume[0] > 0:
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0])
+
+    def _check_elements(self, structure: Any) -> None:
+        known = np.flatnonzero(self.committee.energy_offsets.any(axis=0))  # an element of the training set has one
+        unknown = sorted(set(structure.symbols[~np.isin(structure.numbers, known)]))
+        if len(known) and unknown:
+            raise ValueError(
+                f"the committee was not trained on {', '.join(unknown)}, only on "
+                f"{', '.join(chemical_symbols[z] for z in known)}: add labelled structures with it"
+            )
 
     def _committee_for(self, frames: Frames) -> Committee:
         if not frames.volume[0] > 0:

@@ -132,6 +132,24 @@ def overfitting(history: list[dict[str, float]], kept_epoch: int) -> str:
     )
 
 
+def still_falling(history: list[dict[str, float]], kept_epoch: int, schedule: str) -> str:
+    """A sentence when a training that ended at a large learning rate was still getting better; empty otherwise.
+
+    The schedules that end at zero are made to be best at their end, and tell nothing.
+    """
+    validated = [row["val_loss"] for row in history if "val_loss" in row]
+    quarter = max(1, len(validated) // 4)
+    if schedule not in ("plateau", "constant") or len(validated) < 4 or history[-1]["epoch"] != kept_epoch:
+        return ""
+    fall = 1 - validated[-1] / validated[-1 - quarter]
+    if fall < 0.05:
+        return ""
+    return (
+        f"still learning: the validation loss fell by {fall:.0%} in the last quarter of the training; raise "
+        "training.steps or training.epochs"
+    )
+
+
 def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
     for frames in np.array_split(np.arange(len(train)), -(-len(train) // 64)):
         if not _all_finite(model, graphs, frames):

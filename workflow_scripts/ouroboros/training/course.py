@@ -75,19 +75,28 @@ class Course:
         print(f"{what}: {reason}; {action}", flush=True)
         self._write()
 
-    def seconds(self) -> float:
-        """What the training took before this process, as far as its state was kept.
+    @property
+    def resumed(self) -> list[int]:
+        """The epochs, counted from 1, after which a killed training went on."""
+        return self._stored.setdefault("resumed", [])
+
+    def take_up(self) -> float:
+        """Seconds that the training took before this process, as far as its state was kept; notes where it goes on.
 
         A state that cannot be read, cut short or of another version, is removed, and the training begins anew.
         """
         if not self.state.exists():
             return self._stored["seconds"]
         try:
-            return torch.load(self.state, map_location="cpu", weights_only=False)["history"][-1]["seconds"]
+            last = torch.load(self.state, map_location="cpu", weights_only=False)["history"][-1]
         except Exception as error:  # whatever a torn pickle or another version of a library may raise
             print(f"{self.state} cannot be read ({type(error).__name__}); the training begins anew", flush=True)
             self._forget()
             return self._stored["seconds"]
+        self.resumed.append(last["epoch"] + 1)
+        self._write()
+        print(f"going on after epoch {last['epoch'] + 1}", flush=True)
+        return last["seconds"]
 
     def _forget(self) -> None:
         for path in (self.state, self.best, self.state.with_suffix(".part")):

@@ -75,7 +75,7 @@ def train_member(
     with ExitStack() as stack:
         folder = state or stack.enter_context(tempfile.TemporaryDirectory())
         course = Course(folder, work)
-        before = course.seconds()
+        before = course.take_up()
 
         def clock() -> float:
             return before + time.perf_counter() - began
@@ -99,6 +99,7 @@ def train_member(
             "first_batch": start.first_batch,
             "warnings": [*start.warnings, *summary.pop("warnings")],
             "interventions": course.interventions,
+            "resumed_after_epochs": course.resumed,
             "seed": seed,
             "bootstrap_seed": bootstrap_seed,
             "started_from": "the member of the round before" if start_from else "random weights",

@@ -9,7 +9,7 @@ import torch
 
 from .. import seeds
 from ..graphs import GraphLoader
-from .checks import overfitting, weighted_sizes
+from .checks import overfitting, still_falling, weighted_sizes
 from .compiled import CompiledStep, reason_not_to_compile
 from .course import Course
 from .force_matching import ForceMatching
@@ -83,6 +83,7 @@ class Run:
         chosen = next(row for row in history if row["epoch"] == self.best_epoch)
         stopped_early = self.trainer.current_epoch < self.epochs
         warning = overfitting(history, self.best_epoch)
+        unfinished = still_falling(history, self.best_epoch, training["schedule"])
         return {
             "frames": {"train": len(self.start.graphs), "validation": len(self.start.validation)},
             "best_epoch": self.best_epoch,
@@ -93,7 +94,7 @@ class Run:
                 name: float(chosen[f"val_{name}"]) for name in ("loss", "energy_mae_meV", "force_mae_meV_per_A")
             },
             "overfitting": bool(warning),
-            "warnings": [warning] if warning else [],
+            "warnings": [sentence for sentence in (warning, unfinished) if sentence],
             "learning_rate": training["learning_rate"],
             "parts_of_a_step": self.loader.parts,
             "compiled": "no: " + self.not_compiled if self.not_compiled else f"in {self.compile_seconds:.1f} s",

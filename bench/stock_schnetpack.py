@@ -11,6 +11,7 @@ import torch
 import torchmetrics
 from ase import Atoms
 from schnetpack.data import ASEAtomsData, AtomsDataModule
+from schnetpack.interfaces import SpkCalculator, SpkEnsembleCalculator
 from torch.utils.data import Sampler
 
 
@@ -94,6 +95,24 @@ def task(
         for name, weight in zip(("energy", "forces"), weights, strict=True)
     ]
     return spk.AtomisticTask(model, outputs, **how)
+
+
+def ensemble_calculator(models: list[Path], cutoff: float, device: str) -> SpkEnsembleCalculator:
+    """The ensemble as an ASE calculator, of energy, forces and their uncertainty, with MatScipy's neighbour list."""
+    return SpkEnsembleCalculator(
+        [str(model) for model in models],
+        neighbor_list=trn.MatScipyNeighborList(cutoff=cutoff),
+        energy_unit="eV",
+        position_unit="Ang",
+        device=device,
+    )
+
+
+def single_calculator(model: Path, cutoff: float, device: str) -> SpkCalculator:
+    """One model as an ASE calculator."""
+    return SpkCalculator(
+        str(model), trn.MatScipyNeighborList(cutoff=cutoff), energy_unit="eV", position_unit="Ang", device=device
+    )
 
 
 class EpochTimes(pl.Callback):

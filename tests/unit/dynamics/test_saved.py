@@ -156,10 +156,10 @@ def test_progress_tells_walker_steps_a_second_and_the_time_left(monkeypatch, cap
     monkeypatch.setattr("ouroboros.dynamics.progress.time.monotonic", lambda: now[0])
     progress = Progress(steps=1000)
     for step in range(1, 1001):
-        now[0] += 0.1
+        now[0] += 0.2
         progress.tell(step, going=7, started=9, walker_steps=8 * step)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "step 100/1000: 7 of 9 walkers going, 80 walker-steps/s, 2 min left"
+    assert lines[0] == "step 100/1000: 7 of 9 walkers going, 40 walker-steps/s, 3 min left"
     assert len(lines) == 10 and lines[-1].endswith(" 0 s left")
     slow = Progress(steps=10000)
     for step in range(1, 9):

@@ -26,26 +26,16 @@ def draw(result: dict, path: str | Path) -> None:
             ends = np.array([size.min() / 1.2, size.max() * 1.2])
             left.loglog(ends, line * ends**SLOPE, color="0.5", ls="--", label="velocity Verlet: slope 2")
             left.loglog(size, error, "o", label=f"measured: slope {result['slope']:.2f}")
-            left.legend(loc="upper left")
         left.set(xlabel="time step (fs)", ylabel="rms fluctuation of total energy (meV)")
         drift = np.array([abs(step["drift_meV_per_atom_per_ps"]) for step in steps])
         right.semilogx(size, drift, "o-", color="C1")
         right.set(xlabel="time step (fs)", ylabel="drift of the worst walker\n(meV per atom and ps)", ylim=(0, None))
         for axes in (left, right):
-            axes.axvline(result["production_timestep_fs"], color="0.7", lw=1, ls=":", zorder=0)
+            axes.axvline(result["production_timestep_fs"], color="0.6", lw=1, ls=":", zorder=0, label="production run")
             axes.set_xticks(size, [f"{step:g}" for step in size])
             axes.xaxis.set_minor_locator(NullLocator())
+            axes.legend(loc="upper left")
         if len(steps) > 1:
             plain_log(left.yaxis)
-        right.annotate(
-            "production run",
-            (result["production_timestep_fs"], 1.0),
-            (3, -2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            va="top",
-            fontsize=8,
-            color="0.4",
-        )
         text = "\n".join(fill(sentence, 112) for sentence in result["advice"])
-        left.annotate(text, (0, -0.22), xycoords="axes fraction", va="top", fontsize=9, linespacing=1.4)
+        left.figure.supxlabel(text, x=0.02, ha="left", fontsize=9, linespacing=1.4)

@@ -36,6 +36,7 @@ def draw(result: dict, path: str | Path, oracle: str = "oracle") -> None:
             left.annotate("harmonic", (1.0, -0.115 * unit), xycoords=("axes fraction", "data"), fontsize=8, va="center")
         highest = max([mode["oracle_per_cm"] for mode in modes], default=4000.0) * 1.08
         left.set(xlabel="wavenumber (cm⁻¹)", xlim=(0, highest), ylim=(-0.24 * unit, 1.2 * unit))
+        left.set_yticks([tick for tick in left.get_yticks() if 0 <= tick <= 1.2 * unit])
         left.set_ylabel("vibrational density of states (10⁻³ cm)")
         above = left.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))
         above.set_xlabel("frequency (THz)")

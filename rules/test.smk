@@ -59,4 +59,4 @@ rule test:
 rule trained:
     """The committee of round 0, tested: what the reference data alone give."""
     input:
-        f"{computed_in(ARMS[0], 0)}/test/metrics.json",
+        f"{computed_in(ARMS[0],0)}/test/metrics.json",

@@ -8,16 +8,19 @@ The same models (untrained, 128 wide, saved as files), constant energy, 0.5 fs, 
     ours      torch-sim's velocity Verlet with CommitteeModel, 32 walkers (`_vs_stock`) and one (`_single_vs_stock`)
     one by one   the same with SchNetPack's modules, one member after another, as where there are no kernels
 
-in turn, in one process, `--repeats` times; medians. Before: the forces of every member against stock SchNetPack on
+    watched       32 walkers as `explore` moves them: every limit watched at every step, a frame kept every tenth
+
+in turn, in one process, `--repeats` times; medians. Besides, the forces of every member against stock SchNetPack on
 rattled structures, and the drift of the total energy over 1,000 steps of ours, with kernels and without. `--plot` draws
 steps a second against walkers, for 9, 21 and 108 (periodic) atoms. The last line is JSON:
 
     <case>_vs_stock, <case>_single_vs_stock: walkers times steps a second of ours over those of stock
     <case>_vs_one_by_one: likewise over SchNetPack's modules in our dynamics, 32 walkers
+    <case>_watched_vs_stock: walkers times steps a second of the watched run over those of stock
     <case>_steps_per_s, <case>_single_steps_per_s, <case>_stock_steps_per_s: walkers times steps a second
     max_force_difference_eV_per_A: largest difference to stock SchNetPack of any force component of any member
     <case>_drift_meV_per_atom_per_ps, <case>_one_by_one_drift_...: of the total energy
-    setup_s: seconds to compile the kernels, the cache being empty; <case>_stack_s: to stack and tabulate
+    setup_s: seconds to compile the kernels, the cache being empty; <case>_stack_s: to stack, tabulate and evaluate once
 """
 
 import argparse
@@ -48,6 +51,7 @@ from torch_sim.integrators import nve_init, nve_step  # noqa: E402
 from training import ASPIRIN, NETWORKS  # noqa: E402
 
 from ouroboros.committee import Committee  # noqa: E402
+from ouroboros.dynamics import Limits, run_walkers  # noqa: E402
 from ouroboros.evaluation import compiler  # noqa: E402
 from ouroboros.figure import figure  # noqa: E402
 from ouroboros.frames import Frames  # noqa: E402
@@ -135,6 +139,21 @@ def run_ours(committee: Committee, atoms: Atoms, n: int, steps: int) -> float:
     return n * steps / (time.perf_counter() - began)
 
 
+def run_watched(committee: Committee, atoms: Atoms, n: int, steps: int) -> float:
+    """Walkers times steps a second through `run_walkers`, with all limits, none of which stops a walker here."""
+    limits = Limits(hard_limit=1e9, max_energy_jump=1e9, max_temperature_factor=1e9, stop_at_bond_change=False)
+    settings = {
+        "temperatures_K": TEMPERATURE_K, "timestep_fs": STEP_FS, "stride": 10, "limits": limits,
+        "rng": np.random.default_rng(0),
+    }  # fmt: skip
+    began = time.perf_counter()
+    run_walkers(walkers(atoms, n), committee, steps=3, **settings)
+    warm = time.perf_counter() - began
+    walks = run_walkers(walkers(atoms, n), committee, steps=steps + 3, **settings)
+    assert all(walk.ended is None for walk in walks)
+    return n * steps / (time.perf_counter() - began - 2 * warm)
+
+
 def drift(committee: Committee, atoms: Atoms, steps: int = 1000) -> float:
     """Slope of the total energy of one walker, meV an atom and ps."""
     model, state = start(committee, atoms, 1)
@@ -170,21 +189,24 @@ def compare(sides: dict[str, Callable[[], float]], repeats: int) -> dict[str, fl
 def measure(case: str, models: tuple[list[Path], list[Path]], atoms: Atoms, a: argparse.Namespace) -> dict[str, float]:
     """Figures of one case."""
     ours, theirs = models
-    began = time.perf_counter()
     fast, slow = load(ours, a.device), load(ours, a.device, one_by_one=True)
-    difference = force_difference(fast, theirs, atoms, a.device)
+    began = time.perf_counter()
+    fast.predict(Frames.from_atoms([atoms]))
     took = time.perf_counter() - began
+    difference = force_difference(fast, theirs, atoms, a.device)
     print(f"{case}: {fast.one_by_one_because or 'kernels'}, forces differ by {difference:.1e} eV/Å", flush=True)
     sides = {
         "stock": lambda: run_stock(theirs, atoms, a.device, a.steps),
         "32 walkers": lambda: run_ours(fast, atoms, 32, a.steps),
         "one walker": lambda: run_ours(fast, atoms, 1, a.steps),
+        "watched": lambda: run_watched(fast, atoms, 32, a.steps),
         "one by one, 32 walkers": lambda: run_ours(slow, atoms, 32, max(3, a.steps // 10)),
     }
     rates = compare(sides, a.repeats)
     return {
         "vs_stock": rates["32 walkers"] / rates["stock"],
         "single_vs_stock": rates["one walker"] / rates["stock"],
+        "watched_vs_stock": rates["watched"] / rates["stock"],
         "vs_one_by_one": rates["32 walkers"] / rates["one by one, 32 walkers"],
         "steps_per_s": rates["32 walkers"],
         "single_steps_per_s": rates["one walker"],

@@ -381,7 +381,7 @@ def test_nan_weights_end_every_walker_with_the_reason(committee, water, ensemble
             parameter.fill_(np.nan)
     broken = Committee(members, committee.energy_offsets, committee.cutoff)
     walks = run(water.take(np.arange(4)).to_atoms(), broken, ensemble=ensemble)
-    assert [walk.ended for walk in walks] == ["NaN in energy, velocity or uncertainty at step 0"] * 4
+    assert [walk.ended for walk in walks] == ["energy, forces, velocities or uncertainty are not finite at step 0"] * 4
     assert all(walk.step == [] and not walk.survived for walk in walks)
 
 
@@ -390,7 +390,7 @@ def test_nan_on_the_way_ends_the_walk_and_keeps_the_good_frames(committee, water
     members = [FromThirdCall(committee.members[0]), *committee.members[1:size]]
     broken = Committee(members, committee.energy_offsets[:size], committee.cutoff)
     walk = run(water.take([0]).to_atoms(), broken)[0]
-    assert walk.ended == "NaN in energy, velocity or uncertainty at step 2"
+    assert walk.ended == "energy, forces, velocities or uncertainty are not finite at step 2"
     assert walk.step == [0, 1] and np.isfinite(positions(walk)).all() and np.isfinite(walk.max_force).all()
 
 

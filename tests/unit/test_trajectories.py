@@ -46,7 +46,7 @@ def walks():
     """Walkers of different sizes and lengths; one ended before its first frame."""
     return [
         a_walk(0, 3, last_step=30),
-        a_walk(1, 0, ended="NaN in energy, velocity or uncertainty at step 0"),
+        a_walk(1, 0, ended="energy, forces, velocities or uncertainty are not finite at step 0"),
         a_walk(2, 2, n_atoms=4, ended="temperature 4000 K at step 21", last_step=20),
     ]
 

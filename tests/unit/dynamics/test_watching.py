@@ -105,6 +105,27 @@ def test_what_is_known_of_bonds_outlives_newcomers_and_a_new_search():
     assert look([near, far, far], [1, 0, 2]) == ["", "", broken]
 
 
+def test_walkers_that_a_look_leaves_out_keep_their_bonds():
+    """As when newcomers are looked at alone before they join the batch."""
+    a, b, c = molecule("CH3OH"), molecule("CH3OH"), molecule("H2O")
+    watch = BondWatch()
+    for images, walkers in (([a, b], [0, 1]), ([c], [2]), ([a, b, c], [0, 1, 2]), ([b, c], [1, 2]), ([c], [2])):
+        assert watch.look(state_of(images), walkers)[0].tolist() == [-1] * len(images)
+    resumed = BondWatch()
+    resumed.restore(watch.dump())
+    assert resumed.look(state_of([b, c]), [1, 2])[0].tolist() == [-1, -1]
+
+
+def test_a_replacement_leaves_the_bonds_of_the_others_alone(committee):
+    strange = molecule("H2O")
+    strange.set_distance(0, 1, 1.25, fix=0)
+    methanol = molecule("CH3OH")
+    limits = Limits(max_temperature_factor=6.0, stop_at_bond_change=True)
+    walks = run([methanol, methanol, strange], committee, limits=limits, spares=[molecule("H2O")])
+    assert not walks[2].survived and walks[3].replaces == 2 and walks[3].began_at > 0
+    assert [(walk.survived, walk.bond_change) for walk in (*walks[:2], walks[3])] == [(True, "")] * 3
+
+
 @pytest.mark.parametrize("stop", [True, False])
 def test_a_broken_bond_stops_its_walker_where_it_is_asked_to(stop):
     apart, still = Atoms("H2", [[0.37, 0, 0], [-0.37, 0, 0]]), Atoms("He", [[0.0, 0, 0]])

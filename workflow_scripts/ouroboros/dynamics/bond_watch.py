@@ -20,6 +20,7 @@ from ..torchsim_model import ALL_PAIRS_UP_TO, all_pairs
 SKIN = 1.0  # Å beyond the broken bond: pairs are searched again once an atom has moved by half of this
 BONDED, BETWEEN, APART = 1, 0, -1
 MOST_ATOMS, IMAGES = 2**16, 32  # of a walker, and periodic images along each vector: a pair's name fits in 63 bits
+PAIRS = MOST_ATOMS**2 * IMAGES**3  # names that a walker has
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ class _Pairs:
 
 
 class BondWatch:
-    """The bonds of the walkers in a batch, which it knows by their numbers."""
+    """The bonds of the walkers in a batch, which it knows by their numbers; those looked at before are remembered."""
 
     def __init__(self) -> None:
         self._walkers: list[int] = []  # in the batch
         self._known: set[int] = set()  # ever seen
         self._pairs: _Pairs | None = None
         self._bonded = torch.zeros(0, dtype=torch.int8)
+        self._away = np.zeros(0, np.int64), np.zeros(0, np.int8)  # names and states of pairs of walkers not in the batch
 
     def look(self, state: MDState, walkers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Compare with the step before.
@@ -111,9 +113,10 @@ class BondWatch:
 
     def search(self, state: MDState, walkers: Sequence[int]) -> None:
         """Find the pairs anew; what is known of their bonds stays known."""
-        names, bonded = (np.zeros(0, np.int64), np.zeros(0, np.int8))
+        names, bonded = self._away
         if self._pairs is not None:
-            names, bonded = self._pairs.names, self._bonded.cpu().numpy()
+            names = np.concatenate([names, self._pairs.names])
+            bonded = np.concatenate([bonded, self._bonded.cpu().numpy()])
         pairs = _find(state, walkers)
         order = np.argsort(names)
         place = np.searchsorted(names, pairs.names, sorter=order)
@@ -123,16 +126,20 @@ class BondWatch:
         fresh = np.array([walker not in self._known for walker in walkers])[pairs.system.cpu().numpy()]
         states = np.where(fresh, self._states(state, pairs).cpu().numpy(), APART).astype(np.int8)
         states[kept] = bonded[place[kept]]
+        away = ~np.isin(names // PAIRS, list(walkers)) & (bonded != APART)
+        self._away = names[away], bonded[away]
         self._pairs, self._walkers, self._known = pairs, list(walkers), self._known | set(walkers)
         self._compare_with(torch.tensor(states, device=state.device))
 
     def dump(self) -> dict[str, Any]:
         """What the next look is compared with."""
-        return {"walkers": self._walkers, "known": self._known, "pairs": self._pairs, "bonded": self._bonded}
+        kept = {"walkers": self._walkers, "known": self._known, "pairs": self._pairs, "bonded": self._bonded}
+        return {**kept, "away": self._away}
 
     def restore(self, content: dict[str, Any]) -> None:
         """Take up what `dump` told."""
         self._walkers, self._known, self._pairs = content["walkers"], content["known"], content["pairs"]
+        self._away = content["away"]
         self._compare_with(content["bonded"])
 
     @staticmethod

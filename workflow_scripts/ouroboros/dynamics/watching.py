@@ -121,7 +121,7 @@ class Watch:
     ) -> str | None:
         limits = self.limits
         if not finite:
-            return "NaN in energy, velocity or uncertainty"
+            return "energy, forces, velocities or uncertainty are not finite"
         if contact < limits.closest_contact:
             return f"two atoms at {contact:.2f} of their covalent distance"
         if abs(jump) > limits.max_energy_jump:

@@ -26,6 +26,7 @@ with start(snakemake) as job:
     structures, lost = equilibrate(
         structures, committee, steps=lead_in, saved=SavedRun(f"{params.state}/lead_in", work), **common
     )
+    numbers = [atoms.info["start"] for atoms in structures]  # a walker keeps its own where others are lost
     walks = run_walkers(
         structures,
         committee,
@@ -37,10 +38,10 @@ with start(snakemake) as job:
         saved=SavedRun(f"{params.state}/production", work),
         **common,
     )
-    ended = [f"walker {number} stopped, {walk.ended}" for number, walk in enumerate(walks) if not walk.survived]
+    ended = [f"walker {n} stopped, {walk.ended}" for n, walk in zip(numbers, walks, strict=True) if not walk.survived]
     for sentence in [*lost, *ended]:
         job.say(f"{output.trajectory}: {sentence}")
-    write_production(output.trajectory, walks)
-    write_velocities(output.velocities, walks, timestep_fs, int(every / timestep_fs + 1e-6))
-    thermo_table(walks, timestep_fs).to_csv(output.thermo, index=False)
+    write_production(output.trajectory, walks, numbers)
+    write_velocities(output.velocities, walks, timestep_fs, int(every / timestep_fs + 1e-6), numbers)
+    thermo_table(walks, timestep_fs, numbers).to_csv(output.thermo, index=False)
     shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

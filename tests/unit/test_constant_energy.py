@@ -32,6 +32,21 @@ def test_frames_are_those_of_velocity_verlet_from_the_given_momenta():
     assert seconds_a_step(pair(), morse(), 0.5) > 0
 
 
+def test_charge_and_multiplicity_go_with_the_frames():
+    start = pair()
+    start.info = {"charge": 1, "multiplicity": 2, "temperature_K": 300.0}
+    frames = list(trajectory(start, morse(), 0.5, 1, 1))
+    assert frames[-1].info == {"walker": 0, "step": 1, "charge": 1, "multiplicity": 2}
+
+
+def test_runs_start_from_the_system_of_most_walkers(tmp_path):
+    with Trajectory(tmp_path / "nve.traj", "w") as file:
+        for walker, symbols in enumerate(("N2", "CO", "CO")):
+            start = Atoms(symbols, pair().positions, momenta=pair().get_momenta(), info={"walker": walker})
+            file.write(start)
+    assert [atoms.info["walker"] for atoms in first_frames(tmp_path / "nve.traj")] == [1, 2]
+
+
 def test_the_first_frame_of_each_walker_is_what_another_run_starts_from(tmp_path):
     with Trajectory(tmp_path / "nve.traj", "w") as file:
         for walker in (0, 1, 2):

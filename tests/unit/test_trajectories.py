@@ -86,7 +86,7 @@ def test_the_file_says_its_units_and_why_walkers_ended(walks, tmp_path):
     write_exploration(tmp_path / "trajectory.h5", walks, 0.5)
     with h5py.File(tmp_path / "trajectory.h5") as file:
         assert file.attrs["timestep_fs"] == 0.5 and file.attrs["energy"] == "eV" and file.attrs["force"] == "eV/Å"
-        assert file["walker_0001"].attrs["ended"].startswith("NaN")
+        assert "not finite" in file["walker_0001"].attrs["ended"]
         assert file["walker_0002"].attrs["target_K"] == 302.0
         np.testing.assert_array_equal(file["walker_0000/kinetic_eV"], walks[0].kinetic_eV)
 
@@ -121,6 +121,23 @@ def test_production_run_opens_in_ase_with_momenta_and_info(walks, tmp_path):
         np.testing.assert_array_equal(atoms.get_momenta(), momenta[i])
         np.testing.assert_array_equal(atoms.positions, positions[i])
         assert atoms.get_potential_energy() == potential[i]
+
+
+def test_walkers_keep_the_numbers_and_the_spin_states_that_they_had(walks, tmp_path):
+    walks[0].spin_state, walks[2].spin_state = {"charge": 1, "multiplicity": 2}, {"charge": 0, "multiplicity": 1}
+    for walk in walks:
+        walk.velocities = [np.zeros((len(walk.numbers), 3))] * 2
+    numbers = [1, 4, 7]  # 0, 2, 3, 5 and 6 were lost before
+    write_production(tmp_path / "nve.traj", walks, numbers)
+    images = ase.io.read(tmp_path / "nve.traj", ":")
+    assert [atoms.info for atoms in images[2:4]] == [
+        {"walker": 1, "step": 30, "charge": 1, "multiplicity": 2},
+        {"walker": 7, "step": 10, "charge": 0, "multiplicity": 1},
+    ]
+    assert thermo_table(walks, 0.5, numbers)["walker"].tolist() == [1, 1, 1, 7, 7]
+    write_velocities(tmp_path / "velocities.h5", walks, 0.5, 4, numbers)
+    with h5py.File(tmp_path / "velocities.h5") as file:
+        assert sorted(file) == ["walker_0001", "walker_0004", "walker_0007"]
 
 
 def test_ase_finds_the_kinetic_energy_and_velocities_of_a_real_walk(committee, water, tmp_path):

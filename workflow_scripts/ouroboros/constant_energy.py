@@ -8,6 +8,8 @@ from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
 
+from .frames import SPIN_STATE
+
 
 def trajectory(
     start: Atoms, calculator: BaseCalculator, timestep_fs: float, steps: int, stride: int, walker: int = 0
@@ -15,7 +17,7 @@ def trajectory(
     """Velocity Verlet from the positions and momenta of `start`.
 
     Args:
-        start: structure with momenta.
+        start: structure with momenta; the calculator has to know of its charge and multiplicity, if it has its own.
         calculator: drives the dynamics.
         timestep_fs: fs.
         steps: MD steps.
@@ -23,16 +25,17 @@ def trajectory(
         walker: number for `info`.
 
     Yields:
-        Frames with momenta, energy, and `walker` and `step` in `info`.
+        Frames with momenta, energy, and in `info` `walker`, `step`, and the spin state that `start` has.
     """
     atoms = Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc, momenta=start.get_momenta())
     atoms.calc = calculator
     dynamics = VelocityVerlet(atoms, timestep_fs * units.fs)
+    spin_state = {name: start.info[name] for name in SPIN_STATE if name in start.info}
     for step in range(0, steps + 1, stride):
         if step:
             dynamics.run(stride)
         frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, momenta=atoms.get_momenta())
-        frame.info = {"walker": walker, "step": step}
+        frame.info = {"walker": walker, "step": step, **spin_state}
         frame.calc = SinglePointCalculator(frame, energy=atoms.get_potential_energy())
         yield frame
 

@@ -1,6 +1,6 @@
 """Walks on disk: HDF5 for exploration, an ASE trajectory and a table for production runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -121,22 +121,34 @@ def walker_table(
     return pd.DataFrame(rows, columns=WALKERS).astype({"replaces": "Int64"})
 
 
-def write_production(path: str | Path, walks: Sequence[Walk]) -> None:
-    """Write an ASE trajectory, walkers one after another, with momenta, energies and `info` walker and step."""
+def write_production(path: str | Path, walks: Sequence[Walk], numbers: Sequence[int] | None = None) -> None:
+    """Write an ASE trajectory, walkers one after another, with momenta and energies.
+
+    Args:
+        path: the file; `info` of each frame has walker and step, and charge and multiplicity where they are its own.
+        walks: one a walker.
+        numbers: what to call each of them; None: 0, 1, ...
+    """
     with Trajectory(str(path), "w") as trajectory:
-        for number, walk in enumerate(walks):
+        for number, walk in _numbered(walks, numbers):
             for i, step in enumerate(walk.step):
                 atoms = Atoms(walk.numbers, walk.positions[i], cell=walk.cell_of(i), pbc=walk.pbc)
                 atoms.set_momenta(walk.momenta[i])
-                atoms.info = {"walker": number, "step": step}
+                atoms.info = {"walker": number, "step": step, **walk.spin_state}
                 atoms.calc = SinglePointCalculator(atoms, energy=walk.potential_eV[i])
                 trajectory.write(atoms)
 
 
-def thermo_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
-    """One row a kept frame: time, energies, temperature and uncertainty of each walker; volume where the cell moved."""
+def thermo_table(walks: Sequence[Walk], timestep_fs: float, numbers: Sequence[int] | None = None) -> pd.DataFrame:
+    """One row a kept frame: time, energies, temperature and uncertainty of each walker; volume where the cell moved.
+
+    Args:
+        walks: one a walker.
+        timestep_fs: time step, fs.
+        numbers: what to call each of them; None: 0, 1, ...
+    """
     tables = []
-    for number, walk in enumerate(walks):
+    for number, walk in _numbered(walks, numbers):
         potential, kinetic = np.array(walk.potential_eV), np.array(walk.kinetic_eV)
         moving = {
             "volume_A3": [abs(np.linalg.det(cell)) for cell in walk.cells],
@@ -160,7 +172,9 @@ def thermo_table(walks: Sequence[Walk], timestep_fs: float) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def write_velocities(path: str | Path, walks: Sequence[Walk], timestep_fs: float, stride: int) -> None:
+def write_velocities(
+    path: str | Path, walks: Sequence[Walk], timestep_fs: float, stride: int, numbers: Sequence[int] | None = None
+) -> None:
     """Write one HDF5 group a walker: `velocities` (n_samples, n_atoms, 3) float32 Å/fs, from step 0 on, and `numbers`.
 
     Args:
@@ -168,10 +182,15 @@ def write_velocities(path: str | Path, walks: Sequence[Walk], timestep_fs: float
         walks: with velocities every `stride` steps.
         timestep_fs: time step, fs.
         stride: steps between two samples; the file's attribute `interval_fs` tells the time.
+        numbers: what to call each of the walkers; None: 0, 1, ...
     """
     with h5py.File(path, "w") as file:
         file.attrs.update(interval_fs=stride * timestep_fs, timestep_fs=timestep_fs, velocity="Å/fs")
-        for number, walk in enumerate(walks):
+        for number, walk in _numbered(walks, numbers):
             group = file.create_group(f"walker_{number:04d}")
             group["numbers"] = walk.numbers
             group["velocities"] = np.array(walk.velocities, dtype=np.float32).reshape(-1, len(walk.numbers), 3)
+
+
+def _numbered(walks: Sequence[Walk], numbers: Sequence[int] | None) -> Iterator[tuple[int, Walk]]:
+    return zip(range(len(walks)) if numbers is None else numbers, walks, strict=True)

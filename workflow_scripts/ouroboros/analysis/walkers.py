@@ -9,6 +9,7 @@ import pandas as pd
 from ase import Atoms, units
 from ase.io.trajectory import Trajectory
 
+from ouroboros.analysis.systems import of_one_system
 from ouroboros.frames import Frames
 
 type Thermo = str | Path | Mapping | np.ndarray | pd.DataFrame  # thermo.csv, or its columns in memory
@@ -115,7 +116,7 @@ def read_walkers(trajectory: str | Path | Sequence[Atoms]) -> list[Walker]:
 
 
 def first_frames(trajectory: str | Path, at_most: int | None = None) -> list[Atoms]:
-    """The first frame of each walker with its momenta, of one system: that of the first walker.
+    """The first frame of each walker with its momenta, of one system: that of most walkers, as the analysis has it.
 
     Args:
         trajectory: an ASE .traj as `read_walkers` takes it.
@@ -129,9 +130,7 @@ def first_frames(trajectory: str | Path, at_most: int | None = None) -> list[Ato
         starts.setdefault(int(image.info.get("walker", 0)), image)
     if not starts:
         raise ValueError(f"{trajectory} has no frame to start from: every walker of the production run failed at once")
-    first = next(iter(starts.values()))
-    same = [atoms for atoms in starts.values() if np.array_equal(atoms.numbers, first.numbers)]
-    return same[:at_most]
+    return of_one_system(list(starts.values()))[:at_most]
 
 
 def _images(path: str | Path) -> list[Atoms]:

@@ -10,9 +10,11 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.calculators.calculator import SCFError
 from ase.calculators.emt import EMT
 from ase.calculators.espresso import Espresso, EspressoProfile
 from ase.calculators.orca import ORCA, OrcaProfile
+from ase.md.verlet import VelocityVerlet
 
 from ouroboros.oracles import convergence, make_oracle
 
@@ -283,6 +285,23 @@ def orca(**arguments):
             **arguments,
         },
     }
+
+
+@pytest.mark.parametrize("how", ["converged", "scf_ok", "own_calculators.judge"])
+def test_forces_that_are_not_converged_drive_nothing(own, how):
+    atoms = copper()
+    atoms.calc = make_oracle(doubtful(how)).calculator()
+    plain = copper()
+    plain.calc = EMT()
+    assert atoms.get_forces() == pytest.approx(plain.get_forces()) and atoms.get_stress() is not None
+    VelocityVerlet(atoms, 1.0).run(2)
+    atoms.calc.calculator.converged = False
+    with pytest.raises(SCFError, match="as the judge says" if "judge" in how else f"not converged, as {how} says"):
+        VelocityVerlet(atoms, 1.0).run(2)
+    lost = copper()
+    lost.calc = make_oracle(doubtful("converged", energy_shift="nan")).calculator()
+    with pytest.raises(SCFError, match="not finite"):
+        lost.get_forces()
 
 
 def test_objects_within_the_arguments(own):

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from . import Label, complete, label_with_calculator, refused_label, spin_state, structure_problem, unconverged_by_type
+from .checked_calculator import CheckedCalculator
 
 DEFAULTS: dict[str, Any] = {
     "kind": "ase",
@@ -89,7 +90,7 @@ class AseOracle:
         )
 
     def calculator(self) -> BaseCalculator:
-        """The calculator itself; what it carries from step to step is its own affair.
+        """The calculator itself, asked at each step whether it converged; what it carries on is its own affair.
 
         Raises:
             ValueError: the settings have a charge or spin that the calculator would not be told of.
@@ -98,7 +99,8 @@ class AseOracle:
         problem = self._untold(*state)
         if problem:
             raise ValueError(problem)
-        return self._calculator(*state)
+        calculator = self._calculator(*state)
+        return CheckedCalculator(calculator, self._read_convergence) if self._convergence else calculator
 
     def _calculator(self, charge: int, multiplicity: int) -> BaseCalculator:
         state = {"$charge": charge, "$multiplicity": multiplicity, "$unpaired": multiplicity - 1}

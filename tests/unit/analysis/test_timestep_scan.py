@@ -114,6 +114,48 @@ def test_walkers_that_stop_are_told_and_left_out():
     json.dumps(plain(result), allow_nan=False)
 
 
+def step(timestep, fluctuation=None, share=0.01, drift_per_fs=1e-9, stopped=0):
+    """One line of a scan; by default the fluctuation of velocity Verlet, and no drift."""
+    fluctuation = timestep**2 if fluctuation is None else fluctuation
+    drift = drift_per_fs * timestep
+    return Step(timestep, fluctuation, fluctuation / 9, share, drift, 1e6 * drift_per_fs / 9, 4 - stopped, stopped)
+
+
+def test_drift_of_a_small_step_is_judged_for_the_same_time():
+    # 0.0009 eV a step passes as a limit of 0.001, but at a fifth of the production step it is five times the heat
+    result = judge([step(0.1, drift_per_fs=0.009), step(0.5, drift_per_fs=0.009)], 0.5)
+    assert result["largest_sound_timestep_fs"] is None
+    assert result["advice"][-1].startswith("Better forces") and "hardly falls with the step" in result["advice"][-1]
+    assert judge([step(0.1, drift_per_fs=0.0009), step(0.5)], 0.5)["largest_sound_timestep_fs"] == 0.5
+
+
+def test_drift_that_falls_with_the_step_asks_for_a_smaller_one():
+    result = judge([step(0.5, drift_per_fs=0.003), step(1.0, drift_per_fs=0.03), step(2.0, drift_per_fs=0.3)], 0.5)
+    assert result["advice"][-1].startswith("Smaller step: at 0.5 fs the drift") and "it falls" in result["advice"][-1]
+
+
+def test_steps_that_are_all_too_long_for_sound_forces_ask_for_a_smaller_one():
+    result = judge([step(dt, share=0.05 * (dt / 0.5) ** 2) for dt in (1.0, 2.0, 4.0)], 2.0)
+    assert result["verdict"].passed and result["largest_sound_timestep_fs"] is None
+    assert not any("Better forces" in sentence for sentence in result["advice"])
+    assert "some 0.5 fs come to 5%" in result["advice"][-1]
+
+
+def test_a_step_beyond_one_that_fails_is_not_recommended():
+    steps = [step(0.25), step(0.5, stopped=1), step(1.0)]
+    assert judge(steps, 0.5)["largest_sound_timestep_fs"] == 0.25
+    assert judge(steps[1:], 0.5)["largest_sound_timestep_fs"] is None
+
+
+@pytest.mark.parametrize("stopped", [[0.1], STEPS])
+def test_steps_at_which_walkers_stopped_are_drawn_hollow(tmp_path, stopped):
+    result = plain(judge([step(dt, stopped=int(dt in stopped)) for dt in STEPS], 0.5))
+    timestep_figure.draw(result, tmp_path / "scan.svg")
+    text = (tmp_path / "scan.svg").read_text()
+    assert "of the walkers that are left" in text
+    assert ("measured: slope 2.00" in text) == (len(stopped) == 1) == (result["slope"] is not None)
+
+
 @pytest.mark.parametrize("stopped", [0, 3, 4])
 def test_every_scan_has_a_figure(tmp_path, stopped):
     nan = float("nan")

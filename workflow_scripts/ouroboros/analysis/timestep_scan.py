@@ -8,7 +8,7 @@ forces are the derivative of a smooth energy.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,11 @@ class Step:
     def sound(self) -> bool:
         """Whether all walkers came to the end and the error is a number above zero."""
         return not self.n_stopped and bool(np.isfinite(self.rms_fluctuation_meV)) and self.rms_fluctuation_meV > 0
+
+    @property
+    def drift_eV_per_fs(self) -> float:
+        """Size of the drift in the time that passes, whatever the step."""
+        return abs(self.drift_eV_per_step) / self.timestep_fs
 
 
 def measure(thermo: pd.DataFrame, timestep_fs: float, n_atoms: int, n_walkers: int, length_fs: float) -> Step:
@@ -94,21 +99,27 @@ def judge(
     Args:
         steps: one entry a time step, at least two.
         production_fs: the time step of the production run.
-        drift_limit_eV_per_step: largest drift of a time step that is recommended.
+        drift_limit_eV_per_step: largest drift of a step that is recommended. It is that of the production run, so that
+            a smaller step, of which there are more in the same time, may drift by less.
 
     Returns:
-        `steps`, `slope` of log fluctuation against log time step, `slopes` between neighbouring time steps,
-        `largest_sound_timestep_fs` (None: none is), `verdict` and `advice`, a list of sentences.
+        `steps`, `slope` of log fluctuation against log time step, `slopes_between` neighbouring time steps,
+        `largest_sound_timestep_fs` (up to which all steps conserve the energy; None: the smallest does not), `verdict`
+        and `advice`, a list of sentences.
     """
     steps = sorted(steps, key=lambda step: step.timestep_fs)
     used = [step for step in steps if step.sound]
     size, error = (np.log([getattr(s, name) for s in used]) for name in ("timestep_fs", "rms_fluctuation_meV"))
     slope = float(np.polyfit(size, error, 1)[0]) if len(used) > 1 else float("nan")
     slopes = np.diff(error) / np.diff(size)
-    good = [
-        s for s in used if s.fluctuation_over_kinetic <= SMALL and abs(s.drift_eV_per_step) <= drift_limit_eV_per_step
-    ]
-    largest = good[-1].timestep_fs if good else None
+    limit_eV_per_fs = drift_limit_eV_per_step / production_fs
+
+    def conserves(step: Step) -> bool:
+        drifts = step.drift_eV_per_fs > limit_eV_per_fs or abs(step.drift_eV_per_step) > drift_limit_eV_per_step
+        return step.sound and step.fluctuation_over_kinetic <= SMALL and not drifts
+
+    good = list(takewhile(conserves, steps))
+    of_production = _of_production(good[-1], production_fs) if good else _of_none(steps, used, slope, limit_eV_per_fs)
     return {
         "steps": [asdict(step) for step in steps],
         "slope": slope,
@@ -118,9 +129,9 @@ def judge(
             for (a, b), between in zip(pairwise(used), slopes, strict=True)
         ],
         "production_timestep_fs": production_fs,
-        "largest_sound_timestep_fs": largest,
+        "largest_sound_timestep_fs": good[-1].timestep_fs if good else None,
         "verdict": _verdict(slope, steps, used),
-        "advice": [*_of_slopes(used, slopes, slope), *_of_production(steps, used, production_fs, largest)],
+        "advice": [*_of_slopes(used, slopes, slope), *_of_stopped(steps), of_production],
     }
 
 
@@ -154,34 +165,56 @@ def _of_slopes(used: Sequence[Step], slopes: np.ndarray, slope: float) -> list[s
     return advice
 
 
-def _of_production(
-    steps: Sequence[Step], used: Sequence[Step], production_fs: float, largest: float | None
-) -> list[str]:
-    """What follows for the time step of the production run."""
-    advice = [
+def _of_stopped(steps: Sequence[Step]) -> list[str]:
+    return [
         f"Smaller step or better forces: at {s.timestep_fs:g} fs {s.n_stopped} of {s.n_stopped + s.n_walkers} walkers "
         "stopped early."
         for s in steps
         if s.n_stopped
     ]
-    if largest is None:
-        return [
-            *advice,
-            "Better forces: no time step of the scan conserves the energy. Train longer or on more data, "
-            f"{THERMOSTAT}.",
-        ]
-    best = next(step for step in used if step.timestep_fs == largest)
+
+
+def _of_production(best: Step, production_fs: float) -> str:
+    """What follows for the time step of the production run from the largest that conserves the energy."""
     figures = (
         f"a fluctuation of {best.rms_fluctuation_meV_per_atom:.2g} meV an atom, {best.fluctuation_over_kinetic:.1%} of "
         f"that of the kinetic energy, and a drift of {best.drift_meV_per_atom_per_ps:.2g} meV an atom and ps"
     )
-    if production_fs > largest:
-        return [
-            *advice,
-            f"Smaller step: simulation.timestep_fs is {production_fs:g}; {largest:g} fs has {figures}. Take it, "
-            f"{THERMOSTAT}.",
-        ]
-    return [*advice, f"Time steps up to {largest:g} fs conserve the energy well enough ({figures} at that step)."]
+    if production_fs > best.timestep_fs:
+        return (
+            f"Smaller step: simulation.timestep_fs is {production_fs:g}; {best.timestep_fs:g} fs has {figures}. Take "
+            f"it, {THERMOSTAT}."
+        )
+    return f"Time steps up to {best.timestep_fs:g} fs conserve the energy well enough ({figures} at that step)."
+
+
+def _of_none(steps: Sequence[Step], used: Sequence[Step], slope: float, limit_eV_per_fs: float) -> str:
+    """What follows where the smallest time step does not conserve the energy: is it the integrator, or the forces?
+
+    The integrator's drift falls with the time step faster than in proportion; that of the forces, for the same time,
+    does not depend on it.
+    """
+    if len(used) < 2 or not steps[0].sound:
+        return f"Smaller step or better forces: too few time steps could be measured to tell which, {THERMOSTAT}."
+    first, last = used[0], used[-1]
+    figures = f"at {first.timestep_fs:g} fs the drift is {first.drift_meV_per_atom_per_ps:.2g} meV an atom and ps"
+    if first.drift_eV_per_fs > limit_eV_per_fs:
+        if first.drift_eV_per_fs * last.timestep_fs > last.drift_eV_per_fs * first.timestep_fs:
+            return (
+                f"Better forces: no time step of the scan conserves the energy; {figures}, and it hardly falls with "
+                f"the step. Train longer or on more data, {THERMOSTAT}."
+            )
+        return f"Smaller step: {figures}, above the limit, but it falls with the step, {THERMOSTAT}."
+    if abs(slope - SLOPE) > TOLERANCE:
+        return (
+            f"Better forces: no time step of the scan conserves the energy. Train longer or on more data, {THERMOSTAT}."
+        )
+    enough = first.timestep_fs * np.sqrt(SMALL / first.fluctuation_over_kinetic)
+    return (
+        f"Smaller step: at {first.timestep_fs:g} fs the fluctuation is {first.fluctuation_over_kinetic:.0%} of that of "
+        f"the kinetic energy, and it falls as it should: some {enough:.2g} fs come to {SMALL:.0%}. Add it to "
+        f"analysis.timestep_scan.timesteps_fs, {THERMOSTAT}."
+    )
 
 
 def _gap(rows: pd.DataFrame) -> float:

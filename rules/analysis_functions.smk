@@ -22,6 +22,11 @@ def finite_differences():
     return {key: config["analysis"]["vibrations"][key] for key in keys}
 
 
+def minutes_of_oracle_md():
+    """What a cluster is asked for: the hours that the oracle may take by the estimate, half as much again, and one."""
+    return round(60 * (1.5 * config["analysis"]["vibrations"]["oracle_hours"] + 1))
+
+
 def exact_oracle(wildcards):
     """An input function: what an oracle reads that can be asked about any structure, as vibrations need it."""
     if POOL:

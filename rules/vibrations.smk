@@ -63,7 +63,7 @@ rule oracle_nve:
     threads: config["labels"]["threads"]
     resources:
         mem_mb=config["labels"]["mem_mb"],
-        runtime=1440,
+        runtime=minutes_of_oracle_md(),
     params:
         oracle=ORACLE,
         run=production_run(),

@@ -23,7 +23,7 @@ with start(snakemake) as job:
     if first.pbc.any():
         content["reason"] = "The system is periodic: its harmonic frequencies are phonons, which are not computed here."
     else:
-        frames = same_system(read_database(snakemake.input.reference), first.numbers, periodic=False)
+        frames = same_system(read_database(snakemake.input.reference), first.numbers, pbc=False)
         lowest = frames.take([int(np.argmin(frames.energy))]).to_atoms()[0]
         settings, store = with_files(params.oracle, {}, None), LabelStore(params.store)
         oracle = make_oracle(settings)

@@ -11,18 +11,29 @@ with start(snakemake) as job:
 
     from ouroboros.analysis.walkers import first_frames
     from ouroboros.constant_energy import seconds_a_step, trajectory
-    from ouroboros.oracles import make_oracle, with_files
+    from ouroboros.oracles import make_oracle, structure_settings, with_files
     from ouroboros.records import write_json
 
     params, run, path = snakemake.params, snakemake.params.run, os.path.abspath(snakemake.output.trajectory)
     starts = first_frames(snakemake.input.trajectory)[: params.walkers]
-    oracle, timestep_fs = make_oracle(with_files(params.oracle, {}, None)), run["timestep_fs"]
-    content = {"level_of_theory": oracle.level_of_theory, "timestep_fs": timestep_fs, "n_walkers": 0}
+    settings, timestep_fs = with_files(params.oracle, {}, None), run["timestep_fs"]
+
+    def calculator(atoms):
+        """The oracle's, told of the charge and multiplicity of this structure."""
+        return make_oracle(structure_settings(settings, atoms)).calculator()
+
+    level = make_oracle(settings).level_of_theory
+    content = {"level_of_theory": level, "timestep_fs": timestep_fs, "n_walkers": 0}
+    if run["ensemble"] != "nve":
+        content["reason"] = (
+            f"The production run has a thermostat (simulation.ensemble: {run['ensemble']}), which broadens lines: a "
+            "run of the oracle at constant energy is no measure for it."
+        )
+    elif not starts:
+        content["reason"] = "analysis.vibrations.oracle_walkers is 0."
     with TemporaryDirectory() as folder, chdir(folder), Trajectory(path, "w") as file:  # codes that write files
-        if not starts:
-            content["reason"] = "analysis.vibrations.oracle_walkers is 0."
-        else:
-            pace = seconds_a_step(starts[0], oracle.calculator(), timestep_fs)
+        if "reason" not in content:
+            pace = seconds_a_step(starts[0], calculator(starts[0]), timestep_fs)
             hours = pace * run["steps"] * len(starts) / 3600
             content |= {"seconds_per_step": pace, "estimate_hours": hours}
             if hours > params.hours:
@@ -30,12 +41,13 @@ with start(snakemake) as job:
                     f"The oracle takes {pace:.2g} s a step, {hours:.2g} h for {len(starts)} walkers of {run['steps']} "
                     f"steps, more than analysis.vibrations.oracle_hours ({params.hours:g})."
                 )
-                job.say(f"oracle's MD left out: {content['reason']}")
-                starts = []
-            stride = max(int(params.every_fs / timestep_fs + 1e-6), 1)
-            for walker, atoms in enumerate(starts):
-                for frame in trajectory(atoms, oracle.calculator(), timestep_fs, run["steps"], stride, walker):
-                    file.write(frame)
-                print(f"walker {walker}: {run['steps']} steps done", flush=True)
-                content["n_walkers"] += 1
+        stride = max(int(params.every_fs / timestep_fs + 1e-6), 1)
+        for atoms in starts if "reason" not in content else []:
+            walker = int(atoms.info["walker"])
+            for frame in trajectory(atoms, calculator(atoms), timestep_fs, run["steps"], stride, walker):
+                file.write(frame)
+            print(f"walker {walker}: {run['steps']} steps done", flush=True)
+            content["n_walkers"] += 1
+    if "reason" in content:
+        job.say(f"oracle's MD left out: {content['reason']}")
     write_json(snakemake.output.summary, content)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 
@@ -38,11 +39,12 @@ def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float
             plt.close(drawing)
 
 
-def sentence(path: str | Path, reason: str) -> None:
+def sentence(path: str | Path, reason: str, title: str = "") -> None:
     """A figure that only says why there is none, so that the set of files is the same for every run."""
-    with figure(path, height=1.6) as axes:
+    with figure(path, width=6.0, height=1.6) as axes:
         axes.axis("off")
-        axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True, transform=axes.transAxes)
+        axes.text(0.5, 0.9, title, ha="center", va="center", fontweight="bold", transform=axes.transAxes)
+        axes.text(0.5, 0.5, fill(reason, 84), ha="center", va="center", linespacing=1.4, transform=axes.transAxes)
 
 
 def plain_log(axis: Axis) -> None:

@@ -5,7 +5,7 @@ from ase.build import bulk, molecule
 
 from ouroboros.analysis.comparison import compare, curve_distance, first_peak, peak_shift
 from ouroboros.analysis.distributions import ALL, pair_distances, radial_distribution
-from ouroboros.analysis.systems import same_system
+from ouroboros.analysis.systems import near_temperature, same_system
 from ouroboros.frames import Frames
 
 
@@ -142,10 +142,58 @@ def test_without_reference_there_is_no_verdict():
 def test_only_frames_of_the_same_system_are_compared():
     water, flipped = molecule("H2O"), molecule("H2O")[[2, 0, 1]]
     frames = Frames.from_atoms([water, molecule("NH3"), flipped, molecule("CH4")])
-    assert len(same_system(frames, water.numbers, periodic=False)) == 2
+    assert len(same_system(frames, water.numbers, pbc=False)) == 2
     cells = Frames.from_atoms([bulk("NaCl", "rocksalt", a=5.6), bulk("NaCl", "rocksalt", a=5.6) * 2, bulk("Na")])
-    assert len(same_system(cells, np.array([11, 17] * 4), periodic=True)) == 2
-    assert len(same_system(cells, np.array([11, 17]), periodic=False)) == 0
+    assert len(same_system(cells, np.array([11, 17] * 4), pbc=True)) == 2
+    assert len(same_system(cells, np.array([11, 17]), pbc=False)) == 0
+    slab = np.array([True, True, False])
+    assert len(same_system(cells, np.array([11, 17]), slab)) == 0
+
+
+def at(*temperatures_K):
+    frames = Frames.from_atoms([molecule("H2O")] * len(temperatures_K))
+    return frames.with_columns(temperature_K=np.array(temperatures_K))
+
+
+def test_frames_nearest_to_the_temperature_are_compared():
+    sets = at(300.0, 450.0, 300.0, 600.0, np.nan)
+    found, span = near_temperature(sets, 310.0)
+    assert found.columns["temperature_K"].tolist() == [300, 300] and span == (300, 300)
+    assert near_temperature(sets, 900.0)[1] == (600, 600)
+    each_its_own = at(*np.linspace(250.0, 400.0, 151))
+    found, span = near_temperature(each_its_own, 300.0)
+    assert len(found) == 61 and span == (270, 330)
+    unknown = at(np.nan, np.nan)
+    assert near_temperature(unknown, 300.0) == (unknown, None) and near_temperature(sets, None) == (sets, None)
+
+
+def test_a_single_reference_frame_gives_no_verdict():
+    water = molecule("H2O")
+    result = compare(shaken(water, 0.02), shaken(water, 0.02, n=1))
+    assert result.verdict is None and result.reference is not None and np.isnan(result.curve_distance_noise)
+    assert result.curve_distance[ALL] > 0
+
+
+def test_copper_of_another_lattice_constant_fails_and_another_sample_passes():
+    copper, wider = (bulk("Cu", cubic=True, a=a) * 2 for a in (3.60, 3.70))
+    reference = shaken(copper, 0.12, seed=1)
+    same = compare(shaken(copper, 0.12, seed=2), reference)
+    assert same.verdict is not None and same.verdict.passed, same.verdict
+    wrong = compare(shaken(wider, 0.12, seed=2), reference)
+    assert wrong.verdict is not None and not wrong.verdict.passed
+    assert "distance between" in wrong.verdict.reason and "first peak of Cu-Cu" in wrong.verdict.reason
+
+
+def test_distance_of_radial_distributions_does_not_depend_on_the_range():
+    def liquid(r, shift):
+        return np.where(r > 2.1, 1 + 1.5 * np.exp(2.5 - r) * np.cos(2 * np.pi * (r - 2.5 - shift) / 2.3), 0.0)
+
+    short, long = (np.arange(0.0, end, 0.02) for end in (7.0, 20.0))
+    near, far = (curve_distance(liquid(r, 0.0), liquid(r, 0.1), 1.0) for r in (short, long))
+    assert near == pytest.approx(far, rel=0.03) and near > 0.1
+    plain = [curve_distance(liquid(r, 0.0), liquid(r, 0.1)) for r in (short, long)]
+    assert plain[1] < 0.5 * plain[0]  # which from zero it does
+    assert curve_distance(liquid(short, 0.0), np.ones_like(short), 1.0) == 1
 
 
 def test_positions_that_are_not_finite_are_refused():

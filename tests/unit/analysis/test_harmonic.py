@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -31,11 +33,31 @@ def test_diatomic_vibrates_at_the_root_of_k_over_mu():
     assert normal_modes(atoms, spring_hessian(-30.0)) == pytest.approx([-expected], rel=1e-4)
 
 
-def test_noise_does_not_leak_into_translations_and_rotations():
-    atoms = molecule("H2O")
-    noise = np.random.default_rng(0).normal(size=(9, 9))
-    modes = normal_modes(atoms, noise + noise.T)
-    assert len(modes) == 3
+def springs(atoms, k=30.0):
+    """(3N, 3N) of springs at rest between all pairs of atoms, eV/Å²: no overall motion stretches them."""
+    hessian = np.zeros((3 * len(atoms), 3 * len(atoms)))
+    for i, j in combinations(range(len(atoms)), 2):
+        along = np.zeros((len(atoms), 3))
+        along[i] = (atoms.positions[i] - atoms.positions[j]) / atoms.get_distance(i, j)
+        along[j] = -along[i]
+        hessian += k * np.outer(along, along)
+    return hessian
+
+
+@pytest.mark.parametrize(("name", "n_modes"), [("H2O", 3), ("CH3OH", 12)])
+def test_noise_along_overall_motions_changes_no_frequency(name, n_modes):
+    atoms, rng = molecule(name), np.random.default_rng(0)
+    clean = springs(atoms)
+    rigid = [np.tile(axis, (len(atoms), 1)) for axis in np.eye(3)]
+    rigid += [np.cross(axis, atoms.positions) for axis in np.eye(3)]
+    momenta = np.array([(atoms.get_masses()[:, None] * motion).ravel() for motion in rigid])
+    noise = momenta.T @ rng.normal(size=(6, 3 * len(atoms)))  # mixes every overall motion with every other one
+    modes = normal_modes(atoms, clean)
+    assert len(modes) == n_modes and modes[0] > 500
+    assert normal_modes(atoms, clean + noise + noise.T) == pytest.approx(modes, rel=1e-6)
+
+
+def test_linear_molecule_has_one_mode_more():
     assert len(normal_modes(molecule("CO2"), np.eye(9))) == 4
 
 

@@ -50,6 +50,13 @@ def test_sound_runs_fail_as_rarely_as_promised():
     assert failures <= 8  # two tests of 0.3 % each: 1.8 expected
 
 
+def test_sound_runs_at_constant_energy_fail_as_rarely():
+    rng = np.random.default_rng(11)
+    sound = [[oscillators(rng, 300, n=400) for _ in range(4)] for _ in range(200)]
+    failures = sum(not measure(walkers, F, F, "nve", target_K=300).verdict.passed for walkers in sound)
+    assert failures <= 4  # 0.6 expected: without coupling the standard deviation is well within its bounds
+
+
 def test_wrong_temperature_fails():
     result = measure([canonical(np.random.default_rng(2), 320)], F, F, "nvt", target_K=300)
     assert not result.verdict.passed

@@ -215,14 +215,50 @@ def test_without_a_plan_the_longest_walker_tells_who_stopped_early(copper):
     assert not result["verdicts"]["completion"]["passed"]
 
 
-def test_of_several_systems_the_most_frequent_is_analysed(copper, water):
+def test_of_several_systems_the_most_frequent_is_analysed(copper, water, tmp_path):
     frames, thermo = [frame.copy() for frame in water[0] if frame.info["walker"] == 0], water[1]
     thermo = thermo[thermo["walker"] == 0].assign(walker=2)
     for frame in frames:
         frame.info["walker"] = 2
     result = analyse(frames + copper[0], pd.concat([thermo, copper[1]]), None)
     assert result["system"]["formula"] == "Cu32" and result["system"]["n_walkers"] == 2
-    assert "1 of 3" in result["system"]["warning"]
+    assert "1 of 3" in result["system"]["warning"] and result["system"]["walkers"] == [0, 1]
+    drawn = []
+    for rows in (pd.concat([thermo, copper[1]]), copper[1]):  # the figures leave it out as well
+        drawn.append([path.read_text() for path in figures.draw(result, rows, tmp_path)])
+    assert drawn[0] == drawn[1] and "the worst of 2" in drawn[0][0]
+
+
+def test_reference_frames_of_the_system_and_near_its_temperature_are_compared(copper, water):
+    foreign = Frames.from_atoms(water[0][:50]).with_columns(temperature_K=600.0)
+    near = Frames.from_atoms(copper[0][20:120:2]).with_columns(temperature_K=np.linspace(550, 640, 50))
+    cold = Frames.from_atoms(copper[0][:30]).with_columns(temperature_K=300.0)
+    reference = Frames.concatenate([foreign, near, cold])
+    section = analyse(*copper, reference, target_temperature_K=600)["distances"]
+    assert section["n_frames_reference"] == 50 and section["reference_temperatures_K"] == [550, 640]
+    single = analyse(*copper, near.take([3]), target_temperature_K=600)
+    assert "distances" not in single["verdicts"] and "single reference frame" in single["distances"]["reason"]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_slab_has_no_radial_distribution_and_no_diffusion_coefficient(copper, tmp_path, flat):
+    frames = [frame.copy() for frame in copper[0]]
+    for frame in frames:
+        frame.pbc = [True, True, False]
+        if flat:
+            frame.cell[2] = 0
+    result = analyse(frames, copper[1], Frames.from_atoms(frames[:50]), target_temperature_K=600)
+    assert "periodic throughout" in result["distances"]["reason"] and "distances" not in result["verdicts"]
+    assert "periodic throughout" in result["diffusion"]["reason"] and "msd_A2" not in result["diffusion"]
+    assert {path.name for path in figures.draw(result, copper[1], tmp_path)} == FIGURES
+
+
+def test_figure_of_the_displacement_tells_why_there_is_no_coefficient(copper, tmp_path):
+    frames = [frame for frame in copper[0] if frame.info["step"] < 100]
+    result = analyse(frames, copper[1], None)
+    assert result["diffusion"]["msd_A2"] and not result["diffusion"]["coefficients"]
+    figures.draw(result, copper[1], tmp_path)
+    assert "frames a block are too few" in (tmp_path / "msd.svg").read_text()
 
 
 def test_spectrum_comes_from_the_velocities_that_were_saved_more_often(water, tmp_path):

@@ -1,5 +1,6 @@
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from test_spectrum import INTERVAL, swinging
@@ -12,13 +13,22 @@ from ouroboros.analysis.vibrations import compare, side_by_side
 LINES = [300.0, 1100.0, 2900.0]
 
 
-def modes(*lines):
-    return {"frequencies_per_cm": list(lines)}
+BENT = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 
 
-def run(lines, walkers=2):
-    velocities, masses = swinging(lines, n=2000)
-    return VelocitySeries([velocities] * walkers, masses, INTERVAL)
+def modes(*lines, positions=BENT):
+    return {"frequencies_per_cm": list(lines), "positions_A": positions}
+
+
+def run(lines, names=(0, 1)):
+    """Walkers that differ: in each another line swings more than the others."""
+    runs = []
+    for name in names:
+        velocities, masses = swinging(lines, n=2000)
+        velocities[:, name % len(lines)] *= 1.5
+        velocities[:, -1] = -(velocities * masses[:, None])[:, :-1].sum(axis=1) / masses[-1]
+        runs.append(velocities)
+    return VelocitySeries(list(names), runs, masses, INTERVAL)
 
 
 def test_deviation_is_told_with_its_sign_and_judged():
@@ -36,12 +46,49 @@ def test_deviation_is_told_with_its_sign_and_judged():
 
 def test_spectra_that_are_alike_have_no_distance_and_others_do():
     same = compare(modes(*LINES), modes(*LINES), run(LINES), run(LINES))["spectra"]
-    assert same["distance"] == pytest.approx(0, abs=1e-9) and same["distance_noise"] == pytest.approx(0, abs=1e-9)
+    assert same["distance"] == pytest.approx(0, abs=1e-9)
+    assert 0.05 < same["distance_noise"] < 0.2  # half of what two walkers of one potential differ by
     shifted = compare(modes(*LINES), modes(*LINES), run(LINES), run([340.0, 1100.0, 2900.0]))["spectra"]
     assert 0.2 < shifted["distance"] < 0.5  # one line of three
     assert [pair["difference_per_cm"] for pair in shifted["peaks"]] == pytest.approx([40, 0, 0], abs=5)
     lacking = compare(modes(*LINES), modes(*LINES), run(LINES), run(LINES[:2]))["spectra"]
     assert len(lacking["peaks"]) == 2
+
+
+def test_spectra_are_of_the_walkers_that_both_have():
+    theirs, ours = run(LINES, names=(0, 2)), run(LINES, names=(0, 1, 2, 3))
+    spectra = compare(modes(*LINES), modes(*LINES), theirs, ours)["spectra"]
+    assert spectra["oracle"]["n_walkers"] == spectra["model"]["n_walkers"] == 2
+    assert spectra["distance"] == pytest.approx(0, abs=1e-9)
+    nobody = compare(modes(*LINES), modes(*LINES), theirs, run(LINES, names=(1,)))["spectra"]
+    assert "No walker" in nobody["reason"] and "distance" not in nobody
+
+
+def test_another_conformer_is_warned_of_and_a_turned_molecule_is_not():
+    turned = (np.array(BENT) @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]) + 5).tolist()
+    same = compare(modes(*LINES), modes(*LINES, positions=turned), None, None)["harmonic"]
+    assert same["minima_rmsd_A"] == pytest.approx(0, abs=1e-6) and "warning" not in same
+    straight = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]]
+    other = compare(modes(*LINES), modes(*LINES, positions=straight), None, None)["harmonic"]
+    assert other["minima_rmsd_A"] > 0.1 and "conformers" in other["warning"]
+
+
+def test_the_axis_shows_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(plt, "close", lambda drawing: None)
+
+    def limits(result):
+        vibrations_figure.draw(plain(result), tmp_path / "vibrations.svg")
+        return plt.gcf().axes[0].get_xlim()
+
+    periodic = {"reason": "The system is periodic."}
+    slow = compare(periodic, periodic, None, run([100.0, 150.0, 200.0]))
+    slow["spectra"]["reason"] = "The oracle takes too long."
+    assert limits(slow) == (0, pytest.approx(230, abs=30))
+    assert "takes too long" in (tmp_path / "vibrations.svg").read_text()
+    lowest, highest = limits(compare(modes(*LINES), modes(-50.0, *LINES[1:]), None, None))
+    assert lowest < -50 and 2900 < highest < 3200
+    monkeypatch.undo()
+    plt.close("all")
 
 
 def test_molecules_that_differ_are_refused():

@@ -8,11 +8,7 @@ from ase.geometry import find_mic
 from ase.neighborlist import natural_cutoffs
 
 from ouroboros.analysis.neighbours import pairs_within
-
-# Between the two a bond is neither made nor broken: it keeps the state it had, so a vibration counts as no reaction.
-MADE = 1.25  # of the sum of the covalent radii: H2, the longest bond by this measure, is at 1.19
-BROKEN = 1.5
-NON_METALS = np.array([1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86])
+from ouroboros.contacts import BROKEN, MADE, NON_METALS
 
 
 @dataclass(frozen=True)

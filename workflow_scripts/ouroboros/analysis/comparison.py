@@ -26,8 +26,10 @@ class Comparison:
         first_peak_model_A, first_peak_reference_A: for each curve, Å; NaN where it has no peak.
         first_peak_shift_A: for each kind of pair, as `peak_shift` has it, Å.
         curve_distance: for each curve that both have, 0 (equal) to 1 (no overlap).
-        curve_distance_noise: what the finite number of reference frames alone gives for the curve over all pairs.
-        verdict: distance of the curve over all pairs, and largest shift of the first peak; None without reference.
+        curve_distance_noise: what the finite number of reference frames alone gives for the curve over all pairs; NaN
+            of a single one.
+        verdict: distance of the curve over all pairs, and largest shift of the first peak; None without reference, and
+            with one of a single frame, which does not tell its own noise.
     """
 
     model: Distribution
@@ -89,13 +91,13 @@ def compare(
     theirs = curves_of(reference, edges)
     their_peaks = {name: first_peak(theirs.distance_A, curve) for name, curve in theirs.curves.items()}
     shared = [name for name in ours.curves if name in theirs.curves]
-    distance = {name: curve_distance(ours.curves[name], theirs.curves[name]) for name in shared}
-    halves = [theirs.curves] * 2
-    if len(reference) > 1:
-        halves = [
-            curves_of(reference.take(half), edges).curves for half in np.array_split(np.arange(len(reference)), 2)
-        ]
-    noise = 0.5 * curve_distance(halves[0][ALL], halves[1][ALL])
+    nothing = 1.0 if ours.periodic else 0.0  # the value where atoms do not know of each other
+    distance = {name: curve_distance(ours.curves[name], theirs.curves[name], nothing) for name in shared}
+    if len(reference) == 1:
+        shifts = {name: peak_shift(ours.distance_A, ours.curves[name], theirs.curves[name]) for name in shared}
+        return Comparison(ours, theirs, our_peaks, their_peaks, shifts, distance, float("nan"), None)
+    halves = [curves_of(reference.take(half), edges).curves for half in np.array_split(np.arange(len(reference)), 2)]
+    noise = 0.5 * curve_distance(halves[0][ALL], halves[1][ALL], nothing)
     checks = [
         at_most(distance.get(ALL, np.nan), distance_limit + noise, "distance between the model and reference curves")
     ]
@@ -116,20 +118,24 @@ def _in_short(checks: list[Verdict]) -> Verdict:
     return Verdict(True, f"{checks[0].reason}; all {len(checks) - 1} first peaks are where those of the reference are")
 
 
-def curve_distance(a: np.ndarray, b: np.ndarray) -> float:
+def curve_distance(a: np.ndarray, b: np.ndarray, nothing: float = 0.0) -> float:
     """How far two curves on one grid differ: 0 if equal, 1 if they nowhere overlap.
 
-    sum |a - b| / sum (a + b), the dissimilarity of Bray and Curtis (Ecol. Monogr. 27, 325, 1957). For two densities of
-    area 1 it is their total variation distance, one minus the overlap; it means the same for g(r), which has no area.
+    sum |a - b| / sum (|a - c| + |b - c|) over the bins where either is above zero, c the value of no structure. For two
+    densities of area 1 (c = 0) it is the dissimilarity of Bray and Curtis (Ecol. Monogr. 27, 325, 1957) and their total
+    variation distance, one minus the overlap. Every g(r) goes to 1, and from c = 0 any two would be alike if only the
+    range were long; from c = 1 what lies beyond the structure counts on neither side of the fraction.
 
     Args:
         a: (n_bins,) a curve without negative values.
         b: (n_bins,) another.
+        nothing: c.
 
     Returns:
-        The distance in [0, 1]; NaN where both curves are zero or a value is not finite.
+        The distance in [0, 1]; NaN where both curves are zero or have no structure, or a value is not finite.
     """
-    total = np.sum(a + b)
+    seen = ~((a == 0) & (b == 0))
+    total = np.sum(np.abs(a - nothing)[seen] + np.abs(b - nothing)[seen])
     return float(np.sum(np.abs(a - b)) / total) if np.isfinite(total) and total > 0 else float("nan")
 
 

@@ -1,17 +1,17 @@
 """Figures of a finished MD run, drawn from what `trajectory.analyse` returned."""
 
 from pathlib import Path
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from ase import units
+from matplotlib.axes import Axes
 from scipy.stats import norm
 
 from ouroboros.analysis.distributions import ALL
-from ouroboros.analysis.spectrum import PER_CM_PER_THZ
+from ouroboros.analysis.spectrum import PER_CM_PER_THZ, end
 from ouroboros.analysis.walkers import Thermo, read_thermo
-from ouroboros.figure import figure
+from ouroboros.figure import figure, sentence
 
 POINTS = 4000  # of a time series that are drawn: more than a figure has pixels
 WALKERS = 8  # drawn as lines of their own; more would cover each other
@@ -28,10 +28,10 @@ def energy(analysis: dict, thermo: Thermo, path: str | Path) -> None:
         path: where the figure goes, SVG or PNG.
     """
     section = analysis["conservation"]
-    if not len(read_thermo(thermo)):
-        return _instead(path, "Total energy", section["reason"])
+    tables = _analysed(analysis, thermo)
+    if not tables:
+        return sentence(path, section["reason"], "Total energy")
     with figure(path) as axes:
-        tables = read_thermo(thermo)
         worst = section.get("worst_walker")
         names = sorted(tables, key=lambda name: name != worst)[:WALKERS]
         for name in names:
@@ -76,11 +76,11 @@ def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
     """
     section = analysis["temperature"]
     if "degrees_of_freedom" not in section:
-        return _instead(path, "Temperature", section["reason"])
+        return sentence(path, section["reason"], "Temperature")
     per_energy = 2 / (section["degrees_of_freedom"] * units.kB)
     with figure(path, columns=2, width=4.2) as (left, right):
         deviations = []
-        for colour, rows in enumerate(read_thermo(thermo).values()):
+        for colour, rows in enumerate(_analysed(analysis, thermo).values()):
             kelvin = per_energy * rows["kinetic_energy_eV"].to_numpy(dtype=float)
             finite = kelvin[np.isfinite(kelvin)]
             deviations.append(finite - finite.mean() if len(finite) else finite)
@@ -126,7 +126,7 @@ def distances(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["distances"]
     if "distance_A" not in section:
-        return _instead(path, "Distances", section["reason"])
+        return sentence(path, section["reason"], "Distances")
     unit = "g" if section["quantity"] == "g(r)" else "per_A"
     r, curves, reference = (
         np.array(section["distance_A"]),
@@ -169,7 +169,7 @@ def spectrum(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["spectrum"]
     if "frequency_per_cm" not in section:
-        return _instead(path, "Vibrational spectrum", section["reason"])
+        return sentence(path, section["reason"], "Vibrational spectrum")
     frequency = np.array(section["frequency_per_cm"])
     density = 1e3 * np.array(section["density_cm"])
     with figure(path, width=6.0) as axes:
@@ -181,18 +181,16 @@ def spectrum(analysis: dict, path: str | Path) -> None:
             axes.annotate(
                 text, place, (0, 3), textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=8
             )
-        filled = np.cumsum(np.maximum(density, 0)) / np.maximum(density, 0).sum()
-        last = frequency[np.searchsorted(filled, 0.995)]  # what little lies above is noise
         axes.set(
             xlabel="wavenumber (cm⁻¹)",
             ylabel="vibrational density of states (10⁻³ cm)",
-            xlim=(0, min(1.1 * last + 20, frequency[-1])),
+            xlim=(0, min(1.1 * end(frequency, density) + 20, frequency[-1])),
             ylim=(0, 1.2 * density.max()),
         )
         top = axes.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))
         top.set_xlabel("frequency (THz)")
         if "warning" in section:
-            axes.annotate(section["warning"], (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
+            _below(axes, section["warning"])
 
 
 def msd(analysis: dict, path: str | Path) -> None:
@@ -204,7 +202,7 @@ def msd(analysis: dict, path: str | Path) -> None:
     """
     section = analysis["diffusion"]
     if not section.get("msd_A2"):
-        return _instead(path, "Mean square displacement", section["reason"])
+        return sentence(path, section["reason"], "Mean square displacement")
     lag, coefficients = np.array(section["lag_ps"]), section["coefficients"]
     names = [name for name in section["msd_A2"] if name != ALL or len(section["msd_A2"]) != 2]  # one element is all
     with figure(path) as axes:
@@ -219,6 +217,8 @@ def msd(analysis: dict, path: str | Path) -> None:
             axes.plot(lag, section["msd_A2"][name], color=f"C{colour}", label=label)
         axes.set(xlabel="time lag (ps)", ylabel="mean square displacement (Å²)", xlim=(0, None), ylim=(0, None))
         axes.legend(loc="upper left", title="broad: window of the fit" if coefficients else None, title_fontsize=8)
+        if "reason" in section:
+            _below(axes, section["reason"])
 
 
 def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
@@ -232,12 +232,15 @@ def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
     return [folder / f"{name}.svg" for name in ("energy", "temperature", "distances", "spectrum", "msd")]
 
 
-def _instead(path: str | Path, title: str, reason: str) -> None:
-    """A figure that says why there is none, so that the set of files is the same for every run."""
-    with figure(path, width=6.0, height=1.3) as axes:
-        axes.axis("off")
-        axes.text(0, 0.8, title, fontsize=11, fontweight="bold", va="center", transform=axes.transAxes)
-        axes.text(0, 0.6, fill(reason, 84), fontsize=10, va="top", linespacing=1.4, transform=axes.transAxes)
+def _analysed(analysis: dict, thermo: Thermo) -> dict[int, pd.DataFrame]:
+    """The rows of the walkers that were analysed; those of other systems are left out here too."""
+    names = analysis["system"].get("walkers", [])
+    return {name: rows for name, rows in read_thermo(thermo).items() if name in names}
+
+
+def _below(axes: Axes, text: str) -> None:
+    """A sentence under the axes."""
+    axes.annotate(text, (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
 
 
 def _energy_change(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:

@@ -11,7 +11,7 @@ from ase.units import invcm
 from ase.vibrations import Vibrations, VibrationsData
 
 MAX_STEPS = 1000  # of the relaxation
-RANK = 1e-3  # a rotation with a smaller moment, as a share of the largest, is none: the molecule is linear
+RANK = 1e-3  # a rotation whose singular value, the root of its share of the largest moment, is less is none: linear
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from ase import Atoms, units
 
 from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
 from ouroboros.analysis.freedom import Freedom
-from ouroboros.analysis.systems import same_system
+from ouroboros.analysis.spectrum import HIGHEST_PER_CM
+from ouroboros.analysis.systems import near_temperature, same_system
 from ouroboros.analysis.velocities import VelocitySeries, even_runs
 from ouroboros.analysis.verdict import Verdict, all_of
 from ouroboros.analysis.walkers import Walker
@@ -17,7 +18,6 @@ from ouroboros.frames import Frames
 
 Section = tuple[dict, Verdict | None]
 Tables = Mapping[int, pd.DataFrame]
-FASTEST_PER_CM = 4200.0  # cm^-1, just above the stretch of HF; H2 alone vibrates faster
 CURVE_POINTS = 400  # of the mean square displacement that are kept
 
 
@@ -40,6 +40,7 @@ def system(walkers: list[Walker], tables: Tables, step_fs: float, free: Freedom,
         "periodic": bool(walkers[0].pbc.any()),
         "ensemble": ensemble,
         "n_walkers": len(walkers),
+        "walkers": list(tables),
         "n_frames": sum(len(walker.step) for walker in walkers),
         "n_frames_not_finite": sum(int((~walker.finite).sum()) for walker in walkers),
         "timestep_fs": step_fs,
@@ -112,17 +113,20 @@ def connectivity(walkers: list[Walker]) -> Section:
     return section, all_of(checks or [Verdict(True, "no bond broke or formed")])
 
 
-def distances(walkers: list[Walker], reference: Frames | None, settings: Compared) -> Section:
-    """Distance curves of the run beside those of the reference."""
+def distances(walkers: list[Walker], reference: Frames | None, target_K: float | None, settings: Compared) -> Section:
+    """Distance curves of the run beside those of the reference frames of its system nearest to its temperature."""
+    if _open(walkers):
+        return {"reason": "g(r) is over the density of a cell that is filled: one that is periodic throughout."}, None
     model = _evenly(Frames.concatenate([walker.frames() for walker in walkers]), settings.max_frames)
     if not len(model):
         reason = "no frame of the run has finite positions"
         return {"reason": f"N{reason[1:]}."}, Verdict(False, reason)
-    why = "No reference frames were given."
+    why, temperatures = "No reference frames were given.", None
     if reference is not None:
         why = "No reference frame is of the same system."
-        same = same_system(reference, walkers[0].numbers, bool(walkers[0].pbc.any()))
-        reference = _evenly(same, settings.max_frames)
+        same = same_system(reference, walkers[0].numbers, walkers[0].pbc)
+        near, temperatures = near_temperature(same, target_K)
+        reference = _evenly(near, settings.max_frames)
     limits = settings.distance_limit, settings.peak_shift_limit_A
     result = comparison.compare(model, reference, *limits, settings.range_A, settings.bin_width_A)
     unit = "g" if result.model.periodic else "per_A"
@@ -138,11 +142,14 @@ def distances(walkers: list[Walker], reference: Frames | None, settings: Compare
     compared = {
         f"reference_{unit}": result.reference.curves,
         "n_frames_reference": len(reference),
+        "reference_temperatures_K": temperatures,
         "first_peak_reference_A": result.first_peak_reference_A,
         "first_peak_shift_A": result.first_peak_shift_A,
         "curve_distance": result.curve_distance,
         "curve_distance_noise": result.curve_distance_noise,
     }
+    if result.verdict is None:
+        compared["reason"] = "A single reference frame does not tell how far its curve may be from that of many."
     return section | compared, result.verdict
 
 
@@ -154,7 +161,7 @@ def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
         )
     except ValueError as error:
         return {"reason": f"{error}."}
-    shown = mean.frequency_per_cm <= FASTEST_PER_CM
+    shown = mean.frequency_per_cm <= HIGHEST_PER_CM
     highest = float(mean.frequency_per_cm[-1])
     section = {
         "frequency_per_cm": mean.frequency_per_cm[shown],
@@ -166,7 +173,7 @@ def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
         "interval_fs": series.interval_fs,
         "peaks": spectrum.peaks(mean),
     }
-    if highest < FASTEST_PER_CM and (numbers == 1).any():
+    if highest < HIGHEST_PER_CM and (numbers == 1).any():
         section["warning"] = (
             f"Samples {series.interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the "
             "stretches of hydrogen fold back to lower ones: save velocities at least every 3.9 fs."
@@ -181,6 +188,8 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
         return {
             "reason": "An isolated molecule has nothing to diffuse through, so a diffusion coefficient has no meaning."
         }
+    if _open(walkers):
+        return {"reason": "Displacement in three dimensions is asked for: the cell has to be periodic throughout."}
     used, length, interval_fs = even_runs(walkers, step_fs)
     if length < 2:
         return {"reason": "Two evenly spaced finite frames of a walker are needed for a displacement."}
@@ -200,6 +209,12 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
         return section | {"reason": f"{error}."}
     whole = section["coefficients"]["all"]
     return section if whole.diffusive else section | {"reason": whole.reason}
+
+
+def _open(walkers: list[Walker]) -> bool:
+    """Whether the system is periodic without filling a volume, as a slab is."""
+    pbc, cell = walkers[0].pbc, walkers[0].cell
+    return bool(pbc.any() and not (pbc.all() and (np.abs(np.linalg.det(cell)) > 0).all()))
 
 
 def _evenly(frames: Frames, at_most: int) -> Frames:

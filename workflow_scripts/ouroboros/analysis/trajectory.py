@@ -10,9 +10,10 @@ from ouroboros.analysis.completion import Planned, judge
 from ouroboros.analysis.conservation import DRIFT_LIMIT
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.plain import plain
+from ouroboros.analysis.systems import of_one_system
 from ouroboros.analysis.temperature import Ensemble
 from ouroboros.analysis.velocities import of_file, of_frames
-from ouroboros.analysis.walkers import Thermo, Walker, read_thermo, read_walkers, timestep_fs
+from ouroboros.analysis.walkers import Thermo, read_thermo, read_walkers, timestep_fs
 from ouroboros.frames import Frames
 
 SECTIONS = ("system", "completion", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion")
@@ -42,14 +43,16 @@ def analyse(
         trajectory: ASE .traj or its frames with positions and momenta, walkers one after another; `info` has `walker`
             and `step`.
         thermo: thermo.csv or its columns (`walkers.THERMO_COLUMNS`).
-        reference: frames to compare distances with, of which those of the same system are used; None: no comparison.
+        reference: frames to compare distances with, of which those of the same system are used, and of these, where
+            they have a column `temperature_K`, those nearest to the target (`systems.near_temperature`); None: no
+            comparison.
         velocities: velocities.h5, velocities for the spectrum more often than frames; None: those of the frames.
         planned: what the run was meant to be; None: whether walkers stopped early is told by the longest.
         ensemble: "nve" or "nvt"; energy conservation is judged in NVE only.
         target_temperature_K: temperature of the thermostat or at which the walkers began; None: the mean is not judged.
         drift_limit_eV_per_step: largest drift of the total energy, eV per MD step, of the worst walker.
         curve_distance_limit: largest distance between the curves over all pairs, 0 to 1, beyond sampling noise.
-        peak_shift_limit_A: largest shift of the first peak of that curve, Å.
+        peak_shift_limit_A: largest shift of the first peak of any kind of pair, Å.
         range_A: range of g(r) of periodic cells, Å; molecules are covered whole.
         bin_width_A: bin width of the distance curves, Å.
         max_frames: frames used for the distance curves, taken evenly from each set.
@@ -64,7 +67,7 @@ def analyse(
     """
     everyone, tables = read_walkers(trajectory), read_thermo(thermo)
     whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned)
-    walkers = _of_one_system(everyone)
+    walkers = of_one_system(everyone)
     names = [walker.name for walker in walkers]
     tables = {name: tables[name] for name in names if name in tables}
     if not tables:
@@ -86,7 +89,7 @@ def analyse(
         "conservation": sections.energy(tables, step_fs, len(numbers), ensemble, drift_limit_eV_per_step),
         "temperature": sections.temperatures(tables, free, ensemble, target_temperature_K),
         "bonds": sections.connectivity(walkers),
-        "distances": sections.distances(walkers, reference, compared),
+        "distances": sections.distances(walkers, reference, target_temperature_K, compared),
         "spectrum": (sections.vibrations(often or of_frames(walkers, step_fs), numbers), None),
         "diffusion": (sections.displacement(walkers, step_fs), None),
     }.items():
@@ -94,10 +97,3 @@ def analyse(
         if verdict is not None:
             verdicts[name] = verdict
     return plain(content | {"verdicts": verdicts})
-
-
-def _of_one_system(walkers: list[Walker]) -> list[Walker]:
-    """The walkers of the system that most of them are of; the first such system where two are as frequent."""
-    kinds = [(walker.numbers.tobytes(), walker.pbc.tobytes()) for walker in walkers]
-    most = max(kinds, key=kinds.count, default=None)
-    return [walker for walker, kind in zip(walkers, kinds, strict=True) if kind == most]

@@ -1,7 +1,7 @@
 """The velocities of a run at even intervals: what a spectrum is made of."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -15,11 +15,13 @@ class VelocitySeries:
     """Velocities of several walkers of one system, all equally long.
 
     Attributes:
+        names: the number of each walker.
         runs: one (n_samples, n_atoms, 3) array a walker, finite, in one unit (only the shape of a spectrum counts).
         masses: (n_atoms,) amu.
         interval_fs: time between samples, fs; NaN where there are fewer than two.
     """
 
+    names: list[int]
     runs: list[np.ndarray]
     masses: np.ndarray
     interval_fs: float
@@ -29,11 +31,17 @@ class VelocitySeries:
         """Samples of each walker."""
         return len(self.runs[0])
 
+    def only(self, names: Collection[int]) -> "VelocitySeries":
+        """The series of the walkers among `names`."""
+        kept = [(name, run) for name, run in zip(self.names, self.runs, strict=True) if name in names]
+        return replace(self, names=[name for name, _ in kept], runs=[run for _, run in kept])
+
 
 def of_frames(walkers: Sequence[Walker], step_fs: float) -> VelocitySeries:
     """The velocities of the saved frames: those of a walker up to its first gap or bad number."""
     used, length, interval_fs = even_runs(walkers, step_fs)
-    return VelocitySeries([walker.velocities[:length] for walker in used], walkers[0].masses, interval_fs)
+    names, runs = [walker.name for walker in used], [walker.velocities[:length] for walker in used]
+    return VelocitySeries(names, runs, walkers[0].masses, interval_fs)
 
 
 def of_file(path: str | Path, walkers: Sequence[Walker]) -> VelocitySeries | None:
@@ -49,15 +57,15 @@ def of_file(path: str | Path, walkers: Sequence[Walker]) -> VelocitySeries | Non
     """
     with h5py.File(path) as file:
         interval_fs = float(file.attrs["interval_fs"])
-        groups = [file.get(f"walker_{walker.name:04d}") for walker in walkers]
-        runs = [group["velocities"][:] for group in groups if group is not None]
-    sound = [run[: len(run) if good.all() else np.argmin(good)] for run in runs for good in [_finite(run)]]
-    longest = max(map(len, sound), default=0)
+        groups = {walker.name: file.get(f"walker_{walker.name:04d}") for walker in walkers}
+        runs = {name: group["velocities"][:] for name, group in groups.items() if group is not None}
+    sound = {name: run[: _finite(run)] for name, run in runs.items()}
+    longest = max(map(len, sound.values()), default=0)
     if longest < 2:
         return None
-    used = [run for run in sound if len(run) >= longest / 2]
-    length = min(map(len, used))
-    return VelocitySeries([run[:length] for run in used], walkers[0].masses, interval_fs)
+    used = {name: run for name, run in sound.items() if len(run) >= longest / 2}
+    length = min(map(len, used.values()))
+    return VelocitySeries(list(used), [run[:length] for run in used.values()], walkers[0].masses, interval_fs)
 
 
 def even_runs(walkers: Sequence[Walker], step_fs: float) -> tuple[list[Walker], int, float]:
@@ -70,5 +78,7 @@ def even_runs(walkers: Sequence[Walker], step_fs: float) -> tuple[list[Walker], 
     return used, min(walker.n_even for walker in used), float(gap * step_fs)
 
 
-def _finite(run: np.ndarray) -> np.ndarray:
-    return np.isfinite(run).all(axis=(1, 2))
+def _finite(run: np.ndarray) -> int:
+    """Samples before the first that is not finite."""
+    good = np.isfinite(run).all(axis=(1, 2))
+    return len(run) if good.all() else int(np.argmin(good))

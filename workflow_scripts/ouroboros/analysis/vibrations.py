@@ -8,11 +8,12 @@ import pandas as pd
 
 from ouroboros.analysis import spectrum
 from ouroboros.analysis.comparison import curve_distance
-from ouroboros.analysis.spectrum import PER_CM_PER_THZ, Spectrum
+from ouroboros.analysis.spectrum import HIGHEST_PER_CM, PER_CM_PER_THZ, Spectrum
 from ouroboros.analysis.velocities import VelocitySeries
 from ouroboros.analysis.verdict import Verdict, at_most
+from ouroboros.reference.rmsd import Superposition
 
-HIGHEST_PER_CM = 4200.0  # what is kept of a spectrum
+ONE_MINIMUM_A = 0.1  # RMSD beyond which the minima of oracle and committee may be two conformers
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,18 @@ def compare(
         oracle: `harmonic.Harmonic` of the oracle as a dictionary, or its `reason`.
         model: the same of the committee.
         oracle_run: velocities of the oracle's own MD from the starts of the production run; None without.
-        model_run: velocities of the production run.
+        model_run: velocities of the production run; where both are there, the walkers that both have are compared.
         limit_per_cm: largest mean absolute deviation of the harmonic frequencies, cm⁻¹.
 
     Returns:
-        `harmonic` (`modes`, `deviation_per_cm` or `reason`), `spectra` (`oracle`, `model`, their `distance` from 0
-        to 1, with `distance_noise`, and `peaks`), and `verdicts`.
+        `harmonic`: `modes`, `deviation` (a `Deviation`), `n_imaginary_oracle`, `n_imaginary_model`, `minima_rmsd_A`
+        (RMSD of the two minima after superposition) and, where that is large, `warning`; or `reason`.
+        `spectra`: `oracle` and `model`, each with its curve; where both are there, their `distance` from 0 to 1,
+        `distance_noise` (with two walkers or more) and `peaks`; `reason` where they cannot be had.
+        `verdicts`: `harmonic`, a `Verdict`, where there are modes.
+
+    Raises:
+        ValueError: the frequencies are not of one molecule.
     """
     result: dict[str, Any] = {"harmonic": {"reason": oracle.get("reason") or model.get("reason")}}
     verdicts: dict[str, Verdict] = {}
@@ -77,6 +84,7 @@ def compare(
         result["harmonic"] = {"modes": table.to_dict("records"), "deviation": asdict(found)}
         result["harmonic"] |= {"n_imaginary_oracle": int((table["oracle_per_cm"] < 0).sum())}
         result["harmonic"] |= {"n_imaginary_model": int((table["model_per_cm"] < 0).sum())}
+        result["harmonic"] |= _minima(oracle["positions_A"], model["positions_A"])
         what = "mean absolute deviation of the harmonic frequencies from those of the oracle"
         verdicts["harmonic"] = at_most(mean, limit_per_cm, what, "cm⁻¹")
     result["spectra"] = _spectra(oracle_run, model_run)
@@ -98,7 +106,25 @@ def pairs(oracle: Spectrum, model: Spectrum, farthest_per_cm: float = 100.0) -> 
     return found
 
 
+def _minima(oracle: Any, model: Any) -> dict[str, Any]:
+    """Whether the committee's minimum is that of the oracle, or another conformer."""
+    both = Superposition(np.array([oracle], dtype=float), np.array([model], dtype=float))
+    rmsd = float(both.exact(np.array([0]), np.array([0]))[0])
+    if rmsd <= ONE_MINIMUM_A:
+        return {"minima_rmsd_A": rmsd}
+    warning = (
+        f"The minima of oracle and committee are {rmsd:.2g} Å apart (RMSD), more than {ONE_MINIMUM_A:g} Å: they may be "
+        "two conformers, whose frequencies differ whatever the potential."
+    )
+    return {"minima_rmsd_A": rmsd, "warning": warning}
+
+
 def _spectra(oracle_run: VelocitySeries | None, model_run: VelocitySeries | None) -> dict[str, Any]:
+    if oracle_run is not None and model_run is not None:
+        shared = set(oracle_run.names) & set(model_run.names)
+        if not shared:
+            return {"reason": "No walker of the production run that the oracle repeated came far enough."}
+        oracle_run, model_run = oracle_run.only(shared), model_run.only(shared)
     found = {}
     for name, run in (("oracle", oracle_run), ("model", model_run)):
         if run is None:

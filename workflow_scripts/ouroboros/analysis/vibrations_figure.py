@@ -5,7 +5,7 @@ from textwrap import fill
 
 import numpy as np
 
-from ouroboros.analysis.spectrum import PER_CM_PER_THZ
+from ouroboros.analysis.spectrum import HIGHEST_PER_CM, PER_CM_PER_THZ, end
 from ouroboros.figure import figure
 
 MODEL, ORACLE = "C0", "0.45"
@@ -21,21 +21,27 @@ def draw(result: dict, path: str | Path, oracle: str = "oracle") -> None:
     """
     modes, spectra = result["harmonic"].get("modes", []), result["spectra"]
     with figure(path, columns=2, width=5.2, height=4.0) as (left, right):
+        edges = [0.0]  # of what there is to be seen, cm⁻¹
         top = max([max(spectra[name]["density_cm"]) for name in ("oracle", "model") if name in spectra], default=1e-3)
         for name, colour, label in (("oracle", ORACLE, oracle), ("model", MODEL, "committee")):
             if name in spectra:
                 axis, density = np.array(spectra[name]["frequency_per_cm"]), 1e3 * np.array(spectra[name]["density_cm"])
                 left.plot(axis, density, color=colour, lw=1.2, label=f"{label}, MD")
+                edges.append(end(axis, density))
                 if name == "oracle":
                     left.fill_between(axis, density, color=colour, alpha=0.3, lw=0)
         unit = 1e3 * top
         for name, colour, height in (("oracle", ORACLE, -0.06), ("model", MODEL, -0.17)):
             lines = [mode[f"{name}_per_cm"] for mode in modes]
+            edges += lines  # an imaginary frequency is negative
             left.vlines(lines, (height - 0.04) * unit, (height + 0.04) * unit, color=colour, lw=1.2)
         if modes:
             left.annotate("harmonic", (1.0, -0.115 * unit), xycoords=("axes fraction", "data"), fontsize=8, va="center")
-        highest = max([mode["oracle_per_cm"] for mode in modes], default=4000.0) * 1.08
-        left.set(xlabel="wavenumber (cm⁻¹)", xlim=(0, highest), ylim=(-0.24 * unit, 1.2 * unit))
+        if "reason" in spectra:
+            place = {"ha": "right", "va": "top", "fontsize": 8, "transform": left.transAxes}
+            left.text(0.98, 0.98, fill(spectra["reason"], 46), **place)
+        highest = max(edges) if max(edges) > 0 else HIGHEST_PER_CM
+        left.set(xlabel="wavenumber (cm⁻¹)", xlim=(1.08 * min(edges), 1.08 * highest), ylim=(-0.24 * unit, 1.2 * unit))
         left.set_yticks([tick for tick in left.get_yticks() if 0 <= tick <= 1.2 * unit])
         left.set_ylabel("vibrational density of states (10⁻³ cm)")
         above = left.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))

@@ -17,6 +17,8 @@ CHANGES = {
     "exploration.temperatures_K": ([700], LOOP),
     "simulation.temperature_K": (250, {"simulate", "analyse", "decide", "report", "compare"}),
     "analysis.drift_limit_eV_per_step": (0.01, {"analyse", "decide", "report", "compare"}),
+    "analysis.timestep_scan.length_ps": (0.1, set()),
+    "analysis.vibrations.oracle_hours": (2.0, set()),
     "decision.survival_fraction": (0.5, {"decide", "report", "compare"}),
     "labels.max_failed_fraction": (0.4, set()),
     "labels.energy_window_eV_per_atom": (2.0, LOOP),

@@ -35,7 +35,7 @@ def frames_of(held_out: bool) -> Any:
     subset = np.full(len(frames), "train", dtype="<U10")
     subset[order[N_TRAIN : N_TRAIN + N_VALIDATION]] = "validation"
     chosen = np.sort(order[N_TRAIN + N_VALIDATION :] if held_out else order[: N_TRAIN + N_VALIDATION])
-    return frames.with_columns(subset=subset, round=0)[chosen]
+    return frames.with_columns(subset=subset, round=0).take(chosen)
 
 
 def sections_of(setting: str, epochs: int) -> dict[str, dict[str, Any]]:

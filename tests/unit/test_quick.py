@@ -13,7 +13,10 @@ CONFIGS = [*sorted((PROJECT / "examples").glob("*.yaml")), PROJECT / "config.yam
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_every_example_has_a_quick_run_with_its_own_data_model_and_oracle(config: Path):
+def test_every_example_has_a_quick_run_with_its_own_data_model_and_oracle(
+    config: Path, folder_of_examples: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(folder_of_examples)
     settings = load_experiment(yaml.safe_load(config.read_text(encoding="utf-8")))
     quick = quick_settings(settings)
     assert quick["name"] == settings["name"] + "_quick"

@@ -9,8 +9,8 @@ EXAMPLES = [*sorted((PROJECT / "examples").glob("*.yaml")), PROJECT / "config.ya
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_dry_runs(example: Path, tmp_path: Path):
-    run = snakemake(tmp_path, example, "--dry-run")
+def test_every_example_dry_runs(example: Path, folder_of_examples: Path):
+    run = snakemake(folder_of_examples, example, "--dry-run")
     assert run.returncode == 0, run.stdout
     assert job_counts(run.stdout)["train"] > 0
 

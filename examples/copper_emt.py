@@ -22,8 +22,15 @@ TRAJECTORIES = 2  # at each temperature
 TIMESTEP_FS = 2.0
 
 
-def trajectory(number: int, temperature_K: float) -> list:
-    """Melt a crystal of 32 atoms, cool it to the temperature, and keep 60 frames, one every 50 fs, with labels."""
+def trajectory(number: int, temperature_K: float, steps: int = 1000, n_frames: int = 60) -> list:
+    """Melt a crystal of 32 atoms, cool it to the temperature, and keep frames, one every 50 fs, with labels.
+
+    Args:
+        number: of the trajectory; its seed.
+        temperature_K: K.
+        steps: of 2 fs, to melt and again to cool.
+        n_frames: that are kept.
+    """
     rng = np.random.default_rng(number)
     atoms = bulk("Cu", cubic=True, a=LATTICE_A) * 2
     atoms.calc = EMT()
@@ -31,11 +38,11 @@ def trajectory(number: int, temperature_K: float) -> list:
     dynamics = Langevin(
         atoms, TIMESTEP_FS * units.fs, temperature_K=MELTING_K, friction=0.02 / units.fs, fixcm=False, rng=rng
     )
-    dynamics.run(1000)
+    dynamics.run(steps)
     dynamics.set_temperature(temperature_K=temperature_K)
-    dynamics.run(1000)
+    dynamics.run(steps)
     frames = []
-    for step in range(60):
+    for step in range(n_frames):
         dynamics.run(25)
         frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
         frame.wrap()

@@ -1,6 +1,7 @@
 """The targets that look closer at one round, time-step scan and vibrations, and the periodic example in small."""
 
 import json
+import runpy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,6 @@ import numpy as np
 import pandas as pd
 import yaml
 from ase import Atoms
-from ase.build import bulk
-from ase.calculators.emt import EMT
-from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import PROJECT, TINY, changed, snakemake
 
 LOOK = {
@@ -45,7 +43,8 @@ def test_scan_and_vibrations_of_the_last_round(finished: Path, tmp_path: Path):
     apart = table["difference_per_cm"].abs().mean()
     assert np.isclose(found["harmonic"]["deviation"]["mean_absolute_per_cm"], apart, atol=0.01)
     assert found["spectra"]["oracle"]["n_walkers"] == found["spectra"]["model"]["n_walkers"] == 2
-    assert 0 <= found["spectra"]["distance"] <= 1
+    assert 0 < found["spectra"]["distance"] < 0.8  # the same starts: lines of two potentials near one another
+    assert found["harmonic"]["minima_rmsd_A"] < 0.1 and "warning" not in found["harmonic"]
     assert len(ase.io.read(folder / "vibrations/oracle_nve.traj", ":")) == 2 * (200 // 4 + 1)
     assert (
         "Nothing to be done" in snakemake(tmp_path, config, "--dry-run", targets=["timestep_scan", "vibrations"]).stdout
@@ -63,39 +62,34 @@ def test_an_oracle_that_is_too_slow_for_md_still_gives_its_frequencies(finished:
     found = read(tmp_path / "results/tiny/start-42/round_0/vibrations/vibrations.json")
     assert len(found["harmonic"]["modes"]) == 3
     assert "oracle" not in found["spectra"] and "model" in found["spectra"]
+    assert "analysis.vibrations.oracle_hours" in found["spectra"]["reason"]
 
 
-def rattled(number: int, temperature_K: float) -> list[Atoms]:
-    """What examples/copper_emt.py makes, without the melting."""
-    frames = []
-    for step in range(12):
-        atoms = bulk("Cu", cubic=True, a=3.7) * 2
-        atoms.rattle(0.15, seed=100 * number + step)
-        atoms.calc = EMT()
-        labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces(), "stress": atoms.get_stress()}
-        atoms.calc = SinglePointCalculator(atoms, **labels)
-        atoms.info = {"trajectory": number, "temperature_K": temperature_K, "time_fs": 50.0 * step}
-        frames.append(atoms)
-    return frames
+def copper(number: int, temperature_K: float) -> list[Atoms]:
+    """A trajectory of examples/copper_emt.py, shorter."""
+    example = runpy.run_path(str(PROJECT / "examples/copper_emt.py"))
+    return example["trajectory"](number, temperature_K, steps=100, n_frames=12)
 
 
 def test_the_periodic_example_in_small(tmp_path: Path):
-    frames = [frame for number, t in enumerate((1600.0, 2000.0, 2400.0)) for frame in rattled(number, t)]
+    frames = [frame for number, t in enumerate((1600.0, 1600.0, 2000.0, 2000.0)) for frame in copper(number, t)]
+    assert len(frames) == 48 and all(frame.pbc.all() and np.isfinite(frame.get_stress()).all() for frame in frames)
     ase.io.write(tmp_path / "copper.extxyz", frames, format="extxyz")
     config = yaml.safe_load((PROJECT / "examples/copper_emt.yaml").read_text(encoding="utf-8"))
     config = changed(
         config,
         reference__files__paths=[str(tmp_path / "copper.extxyz")],
-        split__train=10,
+        reference__files__accept_units=True,  # so few frames, 50 fs apart, do not tell the work of the forces
+        split__train=18,
         split__validation=4,
         split__test=10,
         model={"n_atom_basis": 16, "n_interactions": 1, "n_rbf": 8, "cutoff_A": 4.0},
-        training={"steps": 100, "learning_rate": 0.01, "batch_size": 4, "stress_weight": 50.0},
+        training={"steps": 300, "learning_rate": 0.01, "batch_size": 4, "stress_weight": 50.0},
         simulation__walkers=2,
         simulation__steps=200,
         simulation__stride=2,
         simulation__equilibration_ps=0.05,
-        simulation__temperature_K=600,
+        simulation__temperature_K=1600,
         simulation__velocities_every_fs=4.0,
         analysis__timestep_scan={"timesteps_fs": [1.0, 2.0], "length_ps": 0.05, "walkers": 1},
         analysis__vibrations__oracle_walkers=1,
@@ -108,6 +102,10 @@ def test_the_periodic_example_in_small(tmp_path: Path):
     assert found["system"]["periodic"] and found["system"]["formula"] == "Cu32"
     assert found["system"]["degrees_of_freedom"]["kinetic"] == 3 * 32 - 3
     assert set(found["verdicts"]) == {"completion", "conservation", "temperature", "bonds", "distances"}
+    for name in ("completion", "conservation", "bonds"):
+        assert found["verdicts"][name]["passed"], found["verdicts"][name]
+    assert abs(found["distances"]["first_peak_model_A"]["Cu-Cu"] - 2.5) < 0.15
+    assert found["distances"]["reference_temperatures_K"] == [1600, 1600]
     assert found["distances"]["quantity"] == "g(r)" and found["spectrum"]["interval_fs"] == 4.0
     assert set(found["diffusion"]["msd_A2"]) == {"all", "Cu"}
     assert read(tmp_path / home / "test/metrics.json")["committee"]["stress_frames"] == 10

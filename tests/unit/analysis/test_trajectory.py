@@ -171,7 +171,7 @@ def stopped(frames, thermo, walker, keep):
     return kept, thermo[(thermo["walker"] != walker) | (thermo["step"] <= last)]
 
 
-@pytest.mark.parametrize(("who", "keep"), [([1], 0), ([0], 1), ([1], 40), ([0, 1], 0), ([0, 1], 2)])
+@pytest.mark.parametrize(("who", "keep"), [([1], 0), ([0], 0), ([0], 1), ([1], 40), ([0, 1], 0), ([0, 1], 2)])
 def test_walkers_that_stop_early_fail_the_run_and_the_rest_is_drawn(copper, tmp_path, who, keep):
     frames, thermo = copper
     for walker in who:

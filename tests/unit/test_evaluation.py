@@ -12,8 +12,8 @@ from schnetpack.transform import MatScipyNeighborList
 from vesin import NeighborList
 
 from ouroboros.committee import Committee
-from ouroboros.evaluation import Pairs, StackedCommittee, compiler, reason_not_to_stack
-from ouroboros.evaluation.filter_tables import tabulate
+from ouroboros.evaluation import Pairs, StackedCommittee, TableTooCoarse, compiler, reason_not_to_stack
+from ouroboros.evaluation.filter_tables import FEWEST, tabulate
 from ouroboros.evaluation.neighbour_sums import PaiNNSum, SchNetSum
 from ouroboros.frames import Frames
 from ouroboros.models import SETTINGS_ADDED_LATER, build_model, export_schnetpack, save_model
@@ -202,7 +202,10 @@ def test_a_table_has_the_values_and_slopes_of_its_function(dtype, tolerance, wav
 
 def test_a_finer_table_for_faster_functions_and_higher_precision():
     def sizes(waves, dtype):
-        return tabulate([lambda r: torch.sin(waves * r)[:, None]], CUTOFF, 1, dtype).intervals
+        def fading(r):
+            return (torch.sin(waves * r) * (1 - r / CUTOFF) ** 3)[:, None]
+
+        return tabulate([fading], CUTOFF, 1, dtype).intervals
 
     assert sizes(3.0, torch.float32) < sizes(40.0, torch.float32)
     assert sizes(3.0, torch.float32) < sizes(3.0, torch.float64)
@@ -234,6 +237,11 @@ def test_what_the_kernels_cannot_do_is_left_to_schnetpack_with_the_reason(monkey
     odd = made()
     odd.representation.interactions[0].interatomic_context_net[0].activation = torch.tanh
     assert "activation" in reason_not_to_stack([odd], "cpu")
+    renamed, doubled = made(), made()
+    renamed.output_modules[0].output_key = "total"
+    doubled.output_modules.append(doubled.output_modules[0])
+    assert "total" in reason_not_to_stack([renamed], "cpu")
+    assert "Atomwise" in reason_not_to_stack([doubled], "cpu")
     compiler.load_kernels.cache_clear()
     try:
         monkeypatch.setenv("CXX", "no-such-compiler")
@@ -242,6 +250,29 @@ def test_what_the_kernels_cannot_do_is_left_to_schnetpack_with_the_reason(monkey
         assert np.isfinite(committee.predict(Frames.from_atoms([molecule("H2O")])).forces).all()
     finally:
         compiler.load_kernels.cache_clear()
+
+
+def test_offsets_within_a_stock_model_are_not_lost(members, tmp_path):
+    built, settings = members
+    offsets = np.zeros(100)
+    offsets[[1, 8]] = -13.0, -430.0
+    save_model(tmp_path / "model.pt", built[0], settings, offsets)
+    export_schnetpack(tmp_path / "model.pt", tmp_path / "stock.pt")
+    stock = torch.load(tmp_path / "stock.pt", weights_only=False)
+    committee = Committee([stock], np.zeros((1, 100)), CUTOFF)
+    assert "CastTo64" in committee.one_by_one_because
+    frames = Frames.from_atoms([molecule("H2O")])
+    with_offsets = Committee([built[0]], offsets[None], CUTOFF).predict(frames)
+    np.testing.assert_allclose(committee.predict(frames).energy, with_offsets.energy, rtol=0, atol=1e-3)
+
+
+def test_a_filter_too_fast_for_a_table_is_left_to_schnetpack(monkeypatch):
+    with pytest.raises(TableTooCoarse, match="4096 intervals"):
+        tabulate([lambda r: torch.sin(1000.0 * r)[:, None]], CUTOFF, 1, torch.float64)
+    monkeypatch.setattr("ouroboros.evaluation.filter_tables.MOST", FEWEST)
+    committee = Committee([build_model(SETTINGS)], np.zeros((1, 100)), CUTOFF)
+    assert "too fast" in committee.one_by_one_because
+    assert np.isfinite(committee.predict(Frames.from_atoms([molecule("H2O")])).forces).all()
 
 
 def test_a_compiler_that_fails_is_named_and_leaves_nothing(tmp_path, monkeypatch):
@@ -265,6 +296,17 @@ def test_kernels_are_compiled_once(tmp_path, monkeypatch):
     monkeypatch.setattr(compiler, "_compile", None)  # would fail if it were called
     compiler.load_kernels()
     assert [path.suffix for path in made] == [".so"]
+
+
+def test_without_a_cache_the_kernels_lie_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr(compiler.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = compiler._cache()
+    assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700
+    assert compiler._cache() == folder
+    folder.chmod(0o777)
+    with pytest.raises(compiler.KernelsMissing, match="open to others"):
+        compiler._cache()
 
 
 def test_members_of_one_number_of_threads_give_the_same_on_two(members):

@@ -14,7 +14,8 @@ from .frames import Frames
 class CommitteeCalculator(Calculator):
     """ASE calculator of a committee's mean; stress (eV/Å³, Voigt) of structures with a cell of three vectors.
 
-    `results` also holds `energy_std` (eV) and `force_std` ((n_atoms,) eV/Å), the spread of the members.
+    `results` also holds the spread of the members: `energy_std` (eV), `force_std` ((n_atoms,) eV/Å) and, where there is
+    a stress, `stress_std` (eV/Å³, Voigt).
 
     Example:
         atoms.calc = CommitteeCalculator(Committee.load(["model_0/model.pt", "model_1/model.pt"]))
@@ -39,7 +40,7 @@ class CommitteeCalculator(Calculator):
         self._check_elements(structure)
         frames = Frames.from_atoms([structure])
         prediction = self._committee_for(frames).predict(frames)
-        stress = prediction.stress
+        stress, stress_std = prediction.stress, prediction.stress_std
         self.results = {
             "energy": float(prediction.energy[0]),
             "free_energy": float(prediction.energy[0]),
@@ -47,8 +48,9 @@ class CommitteeCalculator(Calculator):
             "energy_std": float(prediction.energy_std[0]),
             "force_std": prediction.force_std,
         }
-        if stress is not None and frames.volume[0] > 0:
+        if stress is not None and stress_std is not None and frames.volume[0] > 0:
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0])
+            self.results["stress_std"] = full_3x3_to_voigt_6_stress(stress_std[0])
 
     def _check_elements(self, structure: Any) -> None:
         known = np.flatnonzero(self.committee.energy_offsets.any(axis=0))  # an element of the training set has one

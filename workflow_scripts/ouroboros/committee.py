@@ -12,7 +12,7 @@ from schnetpack import properties
 from schnetpack.md.utils import activate_model_stress
 from schnetpack.model import NeuralNetworkPotential
 
-from .evaluation import Evaluation, Pairs, StackedCommittee, reason_not_to_stack
+from .evaluation import Evaluation, Pairs, StackedCommittee, TableTooCoarse, reason_not_to_stack
 from .frames import Frames
 from .graphs import GraphLoader, Graphs
 from .models import load_model
@@ -49,6 +49,11 @@ class Prediction:
     def stress(self) -> np.ndarray | None:
         """(n_frames, 3, 3) mean over the members, eV/Å³; None where it was not asked for."""
         return None if self.member_stress is None else self.member_stress.mean(axis=0)
+
+    @property
+    def stress_std(self) -> np.ndarray | None:
+        """(n_frames, 3, 3) sample standard deviation over the members (ddof 1), eV/Å³; None where not asked for."""
+        return None if self.member_stress is None else spread(self.member_stress)
 
     @property
     def energy_std(self) -> np.ndarray:
@@ -131,11 +136,18 @@ class Committee:
     @cached_property
     def one_by_one_because(self) -> str:
         """Why SchNetPack evaluates the members, one after another; empty where the kernels evaluate them together."""
-        return reason_not_to_stack(self.members, self.device)
+        return self._stacked if isinstance(self._stacked, str) else ""
 
     @cached_property
-    def _stacked(self) -> StackedCommittee | None:
-        return None if self.one_by_one_because else StackedCommittee(self.members, self.dtype, self.stress)
+    def _stacked(self) -> StackedCommittee | str:
+        """The members together, or why not."""
+        reason = reason_not_to_stack(self.members, self.device)
+        if reason:
+            return reason
+        try:
+            return StackedCommittee(self.members, self.dtype, self.stress)
+        except TableTooCoarse as error:
+            return str(error)
 
     def evaluate(
         self,
@@ -156,13 +168,17 @@ class Committee:
             cell: (n_systems, 3, 3) Å, vectors in rows.
             system_idx: (n_atoms,) the system of each atom, ascending.
             pairs: of atoms within the cutoff, each once; some may be farther apart.
+
+        Returns:
+            Energies without the offsets, forces, and the stress from a committee that evaluates it.
         """
-        if self._stacked is not None:
+        if not self.one_by_one_because:
+            assert isinstance(self._stacked, StackedCommittee)
             return self._stacked(numbers, positions, cell, system_idx, pairs)
         idx_i, idx_j, offsets = pairs.both_ways()
         inputs = {
             properties.Z: numbers,
-            properties.R: positions.to(self.dtype),
+            properties.R: positions.detach().to(self.dtype, copy=True),  # SchNetPack differentiates by it
             properties.idx_m: system_idx,
             properties.idx_i: idx_i,
             properties.idx_j: idx_j,

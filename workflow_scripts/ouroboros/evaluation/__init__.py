@@ -4,7 +4,8 @@
 idea is worth.
 """
 
+from .filter_tables import TableTooCoarse
 from .pairs import Pairs
 from .stacked_committee import Evaluation, StackedCommittee, reason_not_to_stack
 
-__all__ = ["Evaluation", "Pairs", "StackedCommittee", "reason_not_to_stack"]
+__all__ = ["Evaluation", "Pairs", "StackedCommittee", "TableTooCoarse", "reason_not_to_stack"]

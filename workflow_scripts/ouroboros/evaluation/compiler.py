@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -56,7 +57,11 @@ def _compile(compiler: str, library: Path) -> None:
 
 
 def _cache() -> Path:
-    """The user's cache folder; a private temporary one where that cannot be written."""
+    """The user's cache folder; where that cannot be written one in the temporary folder that is the user's alone.
+
+    Raises:
+        KernelsMissing: that one is not the user's: what lies there would be run.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ouroboros"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +69,12 @@ def _cache() -> Path:
             return folder
     except OSError:
         pass
-    return Path(tempfile.mkdtemp(prefix="ouroboros_"))
+    folder = Path(tempfile.gettempdir()) / f"ouroboros_{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise KernelsMissing(f"no folder to keep them in: {folder} is open to others, remove it or set XDG_CACHE_HOME")
+    return folder
 
 
 def _processor() -> str:

@@ -13,6 +13,11 @@ from torch.func import jvp
 
 TOLERANCE = {torch.float32: 1e-7, torch.float64: 1e-11}  # of the slopes, over the largest
 FEWEST, MOST = 64, 4096  # intervals
+ALLOWED = 10  # times the tolerance, of the finest table
+
+
+class TableTooCoarse(ValueError):
+    """A filter changes too fast with the distance for the finest table."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,19 @@ def tabulate(
         cutoff: Å.
         features: of an atom.
         dtype: of the table.
+
+    Raises:
+        TableTooCoarse: MOST intervals are too few.
     """
     intervals = FEWEST
-    while intervals < MOST and max(_error(f, cutoff, intervals) for f in filters) > TOLERANCE[dtype]:
+    while (error := max(_error(f, cutoff, intervals) for f in filters)) > TOLERANCE[dtype]:
+        if intervals == MOST and error <= ALLOWED * TOLERANCE[dtype]:
+            break
+        if intervals == MOST:
+            raise TableTooCoarse(
+                f"a filter changes too fast with the distance for a table of {MOST} intervals (its slopes are off by "
+                f"{error:.1e} of the largest, {ALLOWED * TOLERANCE[dtype]:.0e} is allowed)"
+            )
         intervals *= 2
     coefficients = torch.stack([_interpolate(function, cutoff, intervals) for function in filters])
     return FilterTable(coefficients.to(dtype).contiguous(), cutoff, features)

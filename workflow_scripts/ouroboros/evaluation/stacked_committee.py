@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from schnetpack.atomistic import Atomwise
+from schnetpack import properties
+from schnetpack.atomistic import Atomwise, Forces, PairwiseDistances, Strain
 from schnetpack.model import NeuralNetworkPotential
 from schnetpack.nn.activations import shifted_softplus
 from schnetpack.representation import PaiNN, SchNet
@@ -44,8 +45,12 @@ def reason_not_to_stack(members: Sequence[NeuralNetworkPotential], device: str) 
         return "the members differ in their architecture"
     if any(network.electronic_embeddings or not isinstance(network.embedding, nn.Embedding) for network in networks):
         return "an embedding is not that of the atomic number alone"
-    if any(not _is_energy(member.output_modules[0]) for member in members):
-        return "the energy is no plain sum over atoms"
+    for member in members:
+        unknown = _not_evaluated(member)
+        if unknown:
+            return f"a member has {unknown}, of which the kernels know nothing"
+        if not _is_energy(member.output_modules[0]):
+            return "the energy is no plain sum over atoms"
     activations = [m.activation for m in networks[0].modules() if hasattr(m, "activation")]
     if any(not isinstance(a, nn.Identity) and a not in ACTIVATIONS for a in activations):
         return "an activation function is not one of SchNetPack's defaults"
@@ -63,6 +68,19 @@ def _shape(member: NeuralNetworkPotential) -> tuple[Any, ...]:
     activations = tuple(str(module.activation) for module in member.modules() if hasattr(module, "activation"))
     others = float(network.cutoff_fn.cutoff), getattr(network, "share_filters", None)
     return type(network), weights, activations, others, tuple(m.epsilon for m in getattr(network, "mixing", ()))
+
+
+def _not_evaluated(member: NeuralNetworkPotential) -> str:
+    """The name of a part that adds to what network, `Atomwise` and `Forces` give; empty where there is none."""
+    parts: list[Any] = [m for m in member.input_modules if type(m) not in (PairwiseDistances, Strain)]
+    parts += list(member.output_modules)[2:] + list(member.postprocessors if member.do_postprocessing else [])
+    if parts:
+        return type(parts[0]).__name__
+    if [type(module) for module in member.output_modules] != [Atomwise, Forces]:
+        return " and ".join(type(module).__name__ for module in member.output_modules)
+    keys = member.output_modules[0].output_key, member.output_modules[1].energy_key, member.output_modules[1].force_key
+    usual = (properties.energy, properties.energy, properties.forces)
+    return "" if keys == usual else f"the outputs {', '.join(keys)}"
 
 
 def _is_energy(module: nn.Module) -> bool:

@@ -42,6 +42,14 @@ class Springs(torch.nn.Module):
         return {"energy": energy, "forces": torch.zeros_like(positions).index_add(0, first, pull)}
 
 
+class Rod(Springs):
+    """A molecule that is straight at rest: neighbours `length` Å apart, others so far that they pull it straight."""
+
+    def forward(self, inputs):
+        apart = (inputs[properties.idx_i] - inputs[properties.idx_j]).abs()
+        return Springs(self.stiffness, self.length * apart**1.1)(inputs)
+
+
 class Cliff(torch.nn.Module):
     """Wells, and `height` eV beyond x = `edge` Å of which no force tells."""
 

@@ -24,7 +24,7 @@ def test_momenta_of_a_crystal_have_no_drift():
     np.testing.assert_allclose(momenta.sum(axis=0), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["H2O", "H2", "CO2", "Cu"])
+@pytest.mark.parametrize("name", ["H2O", "H2", "CO2", "C2H2", "Cu"])
 def test_initial_kinetic_energy_is_half_kt_for_each_degree_of_freedom(name):
     atoms, rng, draws = bulk("Cu", cubic=True) if name == "Cu" else molecule(name), np.random.default_rng(2), 3000
     freedom = degrees_of_freedom(atoms)
@@ -41,7 +41,9 @@ def test_initial_momenta_leave_the_atoms_alone():
     assert not atoms.get_momenta().any()
 
 
-@pytest.mark.parametrize(("name", "expected"), [("H", 1), ("H2", 1), ("CO2", 4), ("H2O", 3), ("CH3CH2OH", 21)])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("H", 1), ("H2", 1), ("CO2", 3), ("C2H2", 6), ("H2O", 3), ("CH3CH2OH", 21)]
+)
 def test_degrees_of_freedom_of_a_molecule_without_overall_motion(name, expected):
     assert degrees_of_freedom(molecule(name)) == expected
 

@@ -1,6 +1,6 @@
 """The committee as a torch-sim model, so that many walkers move in one batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch_sim as ts
@@ -10,8 +10,10 @@ from torch_sim.neighbors import torchsim_nl
 
 from .committee import Committee
 from .evaluation import Pairs
+from .pair_lists import MadeAt
 
 SKIN = 0.5  # Å that the list of a periodic or large system reaches beyond the cutoff
+PER_SYSTEM = ("max_force_std", "energy_std", "closest_contact")  # outputs with one entry a system
 ALL_PAIRS_UP_TO = 64  # atoms an isolated system: below it every pair is kept for good and no list is ever rebuilt
 
 
@@ -40,8 +42,9 @@ class CommitteeModel(ModelInterface):
             energy (n_systems,) eV and forces (n_atoms, 3) eV/Å; force_std (n_atoms,) eV/Å, the members' spread, and
             max_force_std (n_systems,), its largest value over the atoms; energy_std (n_systems,) eV, that of the
             energies with the atomic offsets, and energy_std_gradient (n_atoms, 3) eV/Å, its derivative by the
-            positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii; stress
-            (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates it.
+            positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii, inf where
+            there is no pair; stress (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates
+            it.
         """
         pairs = self._neighbours(state)
         numbers = state.atomic_numbers.long()
@@ -71,8 +74,10 @@ class CommitteeModel(ModelInterface):
     def _neighbours(self, state: ts.SimState) -> Pairs:
         """All pairs of small molecules, kept for good; else those within cutoff and skin, until atoms have moved."""
         isolated = not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO
-        if self._kept is not None and self._kept.still_good(state, self._skin, isolated):
-            return self._kept.pairs
+        kept = self._kept.now(state, self._skin, isolated) if self._kept is not None else None
+        if kept is not None:
+            return kept
+        made_at = None
         if isolated:
             idx_i, idx_j = all_pairs(state.n_atoms_per_system)
             offsets = state.positions.new_zeros(len(idx_i), 3)
@@ -84,31 +89,32 @@ class CommitteeModel(ModelInterface):
             idx_i, idx_j = mapping
             cells = state.row_vector_cell[system]
             offsets = torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
+            made_at = MadeAt.of(state, reach)
         pairs = Pairs.from_full_list(idx_i, idx_j, offsets, state.system_idx, state.n_systems)
-        self._kept = _KeptPairs(
-            pairs, isolated, state.system_idx.clone(), state.positions.clone(), state.row_vector_cell.clone()
-        )
+        self._kept = _KeptPairs(pairs, state.system_idx.clone(), made_at)
         return pairs
 
 
 @dataclass(frozen=True)
 class _KeptPairs:
-    """Pairs, and what they were found for."""
+    """Pairs, and what they were found for; `made_at` is None where they hold for good."""
 
     pairs: Pairs
-    isolated: bool
     system_idx: torch.Tensor
-    positions: torch.Tensor
-    cell: torch.Tensor
+    made_at: MadeAt | None
 
-    def still_good(self, state: ts.SimState, skin: float, isolated: bool) -> bool:
-        """Whether no pair can be missing: no atom has moved by half of the skin, in the same cell."""
-        if not torch.equal(self.system_idx, state.system_idx) or self.isolated != isolated:
-            return False
-        if isolated:
-            return True
-        moved = (state.positions - self.positions).norm(dim=1).max()
-        return torch.equal(self.cell, state.row_vector_cell) and bool(moved < skin / 2)
+    def now(self, state: ts.SimState, skin: float, isolated: bool) -> Pairs | None:
+        """The pairs in the cell as it is now; None where one can be missing."""
+        if not torch.equal(self.system_idx, state.system_idx) or (self.made_at is None) != isolated:
+            return None
+        if self.made_at is None:
+            return self.pairs
+        if not bool((self.made_at.out_of_date(state) < skin / 2).all()):
+            return None
+        if torch.equal(self.made_at.cell, state.row_vector_cell):
+            return self.pairs
+        offsets, strain = self.pairs.offsets, self.made_at.strain(state)[state.system_idx[self.pairs.idx_i]]
+        return replace(self.pairs, offsets=offsets + (offsets[:, None, :] @ strain).squeeze(1))
 
 
 def energy_spread(

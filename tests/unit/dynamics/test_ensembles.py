@@ -6,7 +6,7 @@ import torch
 import torch_sim as ts
 from ase import Atoms, units
 from ase.build import bulk, molecule
-from known_potentials import Springs, of_members, wells
+from known_potentials import Rod, Springs, of_members, wells
 from torch_sim.integrators import nvt_nose_hoover_invariant
 
 from ouroboros.calculator import CommitteeCalculator
@@ -50,6 +50,30 @@ def test_a_molecule_without_rotation_comes_to_temperature(name):
             assert np.abs(np.sum(walk.momenta[-1], axis=0)).max() < 1e-4  # forces are float32
             about = walk.positions[-1] - (masses * walk.positions[-1]).sum(0) / masses.sum()
             assert np.abs(np.cross(about, walk.momenta[-1]).sum(axis=0)).max() < 1e-4
+
+
+@pytest.mark.parametrize("bend", [0.0, 1e-3, 0.1])
+def test_a_straight_molecule_has_the_temperature_of_a_bent_one(bend):
+    """kT/2 for each of three motions of O-C-O: two stretches, and one bending at right angles to them."""
+    start = Atoms("OCO", [[-1.2, 0, 0], [0, bend, 0], [1.2, 0, 0]])
+    walks = run(
+        [start] * 150,
+        of_members(Rod(20.0, 1.2)),
+        steps=600,
+        stride=20,
+        ensemble=Ensemble("v_rescale", thermostat_time_fs=20.0),
+    )
+    assert walks[0].degrees_of_freedom == 3
+    along, across = [], []
+    for walk in walks:
+        for positions, momenta in zip(walk.positions[10:], walk.momenta[10:], strict=True):
+            axis = (positions[2] - positions[0]) / np.linalg.norm(positions[2] - positions[0])
+            parts = np.square(momenta @ axis), np.square(momenta - np.outer(momenta @ axis, axis)).sum(axis=1)
+            for part, kinetic in zip(parts, (along, across), strict=True):
+                kinetic.append((part / start.get_masses()).sum() / (units.kB * 300.0))
+    # 150 walkers at some five independent times: sqrt(2 / (2 * 750)) = 4 % and sqrt(2 / 750) = 5 %.
+    assert np.mean(along) == pytest.approx(2.0, rel=0.15)
+    assert np.mean(across) == pytest.approx(1.0, rel=0.2)
 
 
 def test_nose_hoover_conserves_its_invariant():
@@ -158,6 +182,20 @@ def test_npt_refuses_what_it_cannot_move_in_one_sentence(starts, stress, words):
     with pytest.raises(ValueError, match="npt") as refused:
         run(starts, wells(0.0, stress=stress), ensemble=Ensemble("npt"))
     assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_walkers_that_differ_in_their_periodicity_are_refused():
+    with pytest.raises(ValueError, match=r"structure 1 \(H2O\) has pbc \[False, False, False\], structure 0 \(Si2\)"):
+        run([bulk("Si")], wells(1.0), spares=[molecule("H2O")])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [("nve", {"bias": 0.1}, "nve"), ("npt", {"bias": 0.1}, "npt"), ("nve", {"ramp_to_K": 100.0}, "a ramp")],
+)
+def test_a_bias_or_a_ramp_without_its_thermostat_is_refused(name, settings, words):
+    with pytest.raises(ValueError, match=words):
+        run([bulk("Si")], wells(1.0, 2.0, stress=True), ensemble=Ensemble(name), **settings)
 
 
 @pytest.mark.parametrize("name", ["v_rescale", "nose_hoover"])

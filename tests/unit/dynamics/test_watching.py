@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch_sim as ts
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk, molecule
 from known_potentials import Cliff, Wells, of_members, wells
 from torch_sim.integrators import MDState
@@ -13,7 +13,8 @@ from ouroboros.analysis import bonds as analysed
 from ouroboros.committee import Committee
 from ouroboros.dynamics import NVE, Ensemble, Limits, langevin, run_walkers
 from ouroboros.dynamics.bond_watch import BROKEN, MADE, NON_METALS, SKIN, BondWatch
-from ouroboros.dynamics.watching import Watch
+from ouroboros.dynamics.watching import Watch, hottest_by_chance
+from ouroboros.frames import Frames
 from ouroboros.models import build_model
 
 # ASE divides by a moment of inertia of zero, and drops the result, where a molecule is linear.
@@ -157,37 +158,51 @@ def test_energy_that_no_force_explains_stops_a_walker_in_every_ensemble(ensemble
     assert run([start], wells(5.0), **settings | {"limits": Limits(max_energy_jump=1e-6)})[0].survived
 
 
-def test_the_energy_jump_of_a_real_potential_is_that_of_the_total_energy(committee, water, monkeypatch):
-    jumps, seen = [], Watch._reason
+@pytest.fixture
+def jumps(monkeypatch):
+    """The energy jump of every walker at every step."""
+    found, reason = [], Watch._reason
 
-    def listen(self, **found):
-        jumps.append(found["jump"])
-        return seen(self, **found)
+    def listen(self, **measured):
+        found.append(measured["jump"])
+        return reason(self, **measured)
 
     monkeypatch.setattr(Watch, "_reason", listen)
+    return found
+
+
+def test_the_energy_jump_of_a_real_potential_is_that_of_the_total_energy(committee, water, jumps):
+    """But for Δt² (F₁² - F₀²) / 8m, by which velocity Verlet's energy swings to and fro; so its sum over atoms says."""
     walk = run([water.take([1]).to_atoms()[0]], committee, temperature=600.0, timestep_fs=1.0, steps=30)[0]
-    steps = np.diff(np.array(walk.potential_eV) + walk.kinetic_eV)
-    # They differ by Δt² (F₁² - F₀²) / 8m, in which velocity Verlet's energy swings to and fro.
-    assert np.abs(jumps).max() < 0.02 < 0.1 * np.abs(np.diff(walk.potential_eV)).max() + 0.02
-    assert np.sum(jumps) == pytest.approx(steps.sum(), abs=0.02)
+    total = np.array(walk.potential_eV) + walk.kinetic_eV
+    images = [Atoms(walk.numbers, positions) for positions in walk.positions]
+    forces = committee.predict(Frames.from_atoms(images)).forces.reshape(len(images), -1, 3)
+    swing = (units.fs**2 * (forces**2).sum(axis=2) / (8 * images[0].get_masses())).sum(axis=1)
+    expected = np.diff(total - swing)
+    assert np.abs(expected).max() > 1e-3, "nothing to be seen"
+    np.testing.assert_allclose(jumps[1:], expected, atol=5e-5)
 
 
-def test_work_on_a_moving_cell_is_accounted_for(model_settings, monkeypatch):
-    """Without the strain's work the cell's own changes would be taken for jumps."""
+def test_work_on_a_moving_cell_is_accounted_for(model_settings, jumps, monkeypatch):
+    """Without the strain's work the cell's own changes would be taken for jumps, as half of it shows."""
     torch.manual_seed(0)
     committee = Committee([build_model(model_settings)], np.zeros((1, 100)), cutoff=4.0, stress=True)
-    jumps, seen = [], Watch._reason
-
-    def listen(self, **found):
-        jumps.append(found["jump"])
-        return seen(self, **found)
-
-    monkeypatch.setattr(Watch, "_reason", listen)
     ensemble = Ensemble("npt", pressure_GPa=20.0, barostat_time_fs=50.0, compressibility_per_GPa=0.02)
-    walk = run([bulk("Si", cubic=True)], committee, steps=20, timestep_fs=0.5, ensemble=ensemble)[0]
+    settings = {"steps": 20, "timestep_fs": 0.5, "ensemble": ensemble}
+    walk = run([bulk("Si", cubic=True)], committee, **settings)[0]
     changes = np.abs(np.diff(walk.potential_eV))
     assert np.abs(np.diff([np.linalg.det(cell) for cell in walk.cells])).max() > 0.1
     assert np.abs(jumps[1:]).max() < 0.01 * changes.max()
+    evaluate = Committee.evaluate
+
+    def with_half_the_stress(self, *batch):
+        evaluation = evaluate(self, *batch)
+        return evaluation._replace(stress=evaluation.stress / 2)
+
+    jumps.clear()
+    monkeypatch.setattr(Committee, "evaluate", with_half_the_stress)
+    walk = run([bulk("Si", cubic=True)], committee, **settings)[0]
+    assert np.abs(jumps[1:]).max() > 0.1 * np.abs(np.diff(walk.potential_eV)).max()
 
 
 # --- the first steps, and what does not stop
@@ -241,6 +256,53 @@ def test_a_replacement_that_fails_at_once_is_replaced_too():
     assert [walk.replaces for walk in walks] == [None, 0, 1] and walks[2].last_step == 20
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.2])
+def test_lone_atoms_go_on_with_their_own_uncertainty_when_the_molecule_among_them_leaves(bias):
+    """Then there are as many atoms as walkers, and what is told of walkers looks like what is told of atoms."""
+    leaves, *lone = flights(1)[0], Atoms("He", [[0.1, 0, 0]]), Atoms("He", [[0.2, 0, 0]])
+    settings = {"temperature": 1e-6, "steps": 80, "limits": Limits(hard_limit=0.5)}
+    if bias:
+        settings |= {"bias": bias, "ensemble": langevin(1e-6)}
+    walks = run([leaves, *lone], wells(-1.0, -2.0), spares=[Atoms("He", [[0.3, 0, 0]])], **settings)
+    assert not walks[0].survived and walks[0].last_step < 40 and walks[3].replaces == 0
+    for walk in walks[1:]:
+        reached = np.linalg.norm(np.array(walk.positions)[:, 0], axis=1)
+        assert reached[-1] > 1.05 * reached[0]
+        np.testing.assert_allclose(walk.uncertainty, reached / np.sqrt(2), rtol=1e-4)
+        assert walk.survived or reached[-1] > 0.65
+
+
+def test_members_in_double_precision_without_kernels_move_walkers(model_settings):
+    members = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        members.append(build_model(model_settings).double())
+    walks = []
+    for reason in ("", "for comparison"):
+        committee = Committee(members, np.zeros((2, 100)), cutoff=4.0)
+        if reason:
+            committee.one_by_one_because = reason
+        assert committee.one_by_one_because == reason
+        walks.append(run([molecule("H2O")], committee)[0])
+    np.testing.assert_allclose(walks[1].positions, walks[0].positions, atol=1e-7)
+    assert walks[1].last_step == 20
+
+
+def test_chance_stops_no_small_molecule_for_its_temperature():
+    """Two degrees of freedom have 21 times their temperature once in 1e9 steps; 30 have six times never."""
+    assert hottest_by_chance(2) == pytest.approx(-np.log(1e-9))
+    assert 14 < hottest_by_chance(3) < 16 and hottest_by_chance(30) < 4
+    watch = Watch(Limits(max_temperature_factor=6.0))
+    for kinetic, freedom, stopped in ((10, 2, False), (22, 2, True), (5.9, 30, False), (6.1, 30, True)):
+        state = state_of([molecule("H2O")])
+        state.system_extras.update(max_force_std=torch.zeros(1), closest_contact=torch.ones(1))
+        state.momenta = torch.zeros_like(state.positions)
+        state.momenta[0, 0] = np.sqrt(state.masses[0].item() * kinetic * freedom * units.kB * 300.0)
+        seen = watch.look(state, [0], np.array([freedom]), np.array([300.0]), np.array([0]))
+        assert seen.temperature[0] == pytest.approx(kinetic * 300.0)
+        assert (seen.reasons[0] is not None) is stopped
+
+
 def test_a_replacement_takes_the_temperature_of_its_place():
     """600 K at the start, 200 K at the end: who comes in late starts cold."""
     hot = Atoms("He2", [[30.0, 0, 0], [-30.0, 0, 0]])  # uncertain all the time
@@ -275,8 +337,6 @@ def test_replacement_works_under_every_thermostat(name, committee, water):
 
 
 def test_velocities_are_kept_more_often_than_frames(committee, water):
-    from ase import units
-
     walk = run(water.take([0]).to_atoms(), committee, steps=20, stride=10, velocity_stride=4)[0]
     assert np.shape(walk.velocities) == (6, 3, 3) and walk.step == [0, 10, 20]
     masses = molecule("H2O").get_masses()[:, None]

@@ -31,7 +31,11 @@ class Dynamics(Section):
         0.5, "a walker stops when two atoms come closer than this share of their summed covalent radii", gt=0, lt=1
     )
     max_temperature_factor: float = key(
-        6.0, "a walker stops when its kinetic temperature passes this many times the one it should have", gt=1, le=1000
+        6.0,
+        "a walker stops when its kinetic temperature passes this many times the one it should have; a small molecule, "
+        "when it passes what chance brings once in 1e9 times (15 for water)",
+        gt=1,
+        le=1000,
     )
     max_energy_jump_eV: float = key(
         0.2, "a walker stops when a step brings more energy than the forces account for", "eV", gt=0, le=1000
@@ -65,14 +69,15 @@ class Exploration(Dynamics):
     bias: float = key(
         0.0,
         "length of a bias along the gradient of the energy's uncertainty over that of the mean force (hyperactive "
-        "learning; 0.05 to 0.25 is usual); 0: none",
+        "learning; 0.05 to 0.25 is usual); 0: none. It raises the spread of the energies; that of the forces "
+        "need not rise",
         ge=0,
         le=10,
     )
 
 
 class Simulation(Dynamics):
-    """The production run that is analysed: at constant energy (velocity Verlet) with forces of the committee's mean."""
+    """The production run that is analysed, with forces of the committee's mean; by default at constant energy."""
 
     walkers: int = key(
         8, "independent runs, as one batch; their mean temperature scatters by T/sqrt(3N walkers)", ge=1, le=10000

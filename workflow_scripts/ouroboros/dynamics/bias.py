@@ -9,6 +9,7 @@ import torch
 import torch_sim as ts
 from torch_sim.models.interface import ModelInterface
 
+PER_SYSTEM = ("bias_calls", "bias_strength", "bias_force", "bias_gradient")  # outputs with one entry a system
 MEMORY_FS = 100.0  # time over which the lengths are averaged; before that, over all that went by
 
 

@@ -15,6 +15,7 @@ from torch_sim.integrators import MDState
 from torch_sim.neighbors import torchsim_nl
 
 from ..contacts import BROKEN, MADE, NON_METALS
+from ..pair_lists import MadeAt
 from ..torchsim_model import ALL_PAIRS_UP_TO, all_pairs
 
 SKIN = 1.0  # Å beyond the broken bond: pairs are searched again once an atom has moved by half of this
@@ -31,7 +32,7 @@ class _Pairs:
         first, second: (n_pairs,) atoms; system: (n_pairs,).
         shifts: (n_pairs, 3) cell vectors between the two, None where nothing is periodic.
         radii: (n_pairs,) sum of the covalent radii, Å.
-        positions, cell: where all stood when the pairs were found; None for pairs that hold for good.
+        made_at: where all stood when the pairs were found; None for pairs that hold for good.
         names: (n_pairs,) what tells a pair for ever: walker, atoms, image.
         numbers: (n_pairs,) 0, 1, ...
     """
@@ -41,8 +42,7 @@ class _Pairs:
     system: torch.Tensor
     shifts: torch.Tensor | None
     radii: torch.Tensor
-    positions: torch.Tensor | None
-    cell: torch.Tensor | None
+    made_at: MadeAt | None
     names: np.ndarray
     numbers: torch.Tensor
 
@@ -55,7 +55,7 @@ class BondWatch:
         self._known: set[int] = set()  # ever seen
         self._pairs: _Pairs | None = None
         self._bonded = torch.zeros(0, dtype=torch.int8)
-        self._away = np.zeros(0, np.int64), np.zeros(0, np.int8)  # names and states of pairs of walkers not in the batch
+        self._away = np.zeros(0, np.int64), np.zeros(0, np.int8)  # names and states, of walkers not in the batch
 
     def look(self, state: MDState, walkers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Compare with the step before.
@@ -155,25 +155,22 @@ class BondWatch:
         return (scaled < MADE).to(torch.int8) - (scaled >= BROKEN).to(torch.int8)
 
     def _moved(self, state: MDState, pairs: _Pairs) -> torch.Tensor:
-        if pairs.positions is None or pairs.cell is None:
+        if pairs.made_at is None:
             return state.energy.new_zeros(len(self._walkers))
-        moved = state.positions.new_zeros(len(self._walkers))
-        moved.scatter_reduce_(0, state.system_idx, (state.positions - pairs.positions).norm(dim=1), "amax")
-        return moved + (state.cell - pairs.cell).flatten(1).norm(dim=1) / 2
+        return pairs.made_at.out_of_date(state)
 
 
 def _find(state: MDState, walkers: Sequence[int]) -> _Pairs:
     """Each pair once: every one of small molecules, else those within a broken bond and SKIN."""
     sizes, radius = state.n_atoms_per_system, torch.tensor(covalent_radii, device=state.device)
-    small = not bool(state.pbc.any()) and int(sizes.max()) <= ALL_PAIRS_UP_TO
-    if small:
-        (first, second), shifts = all_pairs(sizes), None
+    if not bool(state.pbc.any()) and int(sizes.max()) <= ALL_PAIRS_UP_TO:
+        (first, second), shifts, made_at = all_pairs(sizes), None, None
     else:
-        cutoff = BROKEN * 2 * float(radius[state.atomic_numbers].max()) + SKIN
+        reach = BROKEN * 2 * float(radius[state.atomic_numbers].max()) + SKIN
         mapping, _, shifts = torchsim_nl(
-            state.positions, state.row_vector_cell, state.pbc, cutoff, state.system_idx, self_interaction=False
+            state.positions, state.row_vector_cell, state.pbc, reach, state.system_idx, self_interaction=False
         )
-        first, second = mapping[0].long(), mapping[1].long()
+        first, second, made_at = mapping[0].long(), mapping[1].long(), MadeAt.of(state, reach)
     numbers = state.atomic_numbers
     non_metal = torch.isin(numbers, torch.tensor(NON_METALS, device=numbers.device, dtype=numbers.dtype))
     wanted = (first < second) & (non_metal[first] | non_metal[second])
@@ -193,8 +190,7 @@ def _find(state: MDState, walkers: Sequence[int]) -> _Pairs:
         system,
         shifts if bool(state.pbc.any()) else None,
         radius[numbers[first]] + radius[numbers[second]],
-        None if small else state.positions.clone(),
-        None if small else state.cell.clone(),
+        made_at,
         names.cpu().numpy(),
         torch.arange(len(first), device=first.device),
     )

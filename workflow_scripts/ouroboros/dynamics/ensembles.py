@@ -30,8 +30,11 @@ from torch_sim.integrators.npt import NPTCRescaleState
 from torch_sim.integrators.nvt import NVTVRescaleState
 from torch_sim.models.interface import ModelInterface
 
+from .. import torchsim_model
 from ..velocities import degrees_of_freedom
+from . import bias
 
+PER_SYSTEM = torchsim_model.PER_SYSTEM + bias.PER_SYSTEM
 CHAIN = {"chain_length": 3, "chain_steps": 3, "sy_steps": 3}  # Martyna et al., Mol. Phys. 87, 1117 (1996)
 
 
@@ -87,11 +90,6 @@ class Ensemble:
         return cls(settings["ensemble"], **{name: settings[name] for name in names})
 
     @property
-    def thermostatted(self) -> bool:
-        """Whether the temperature is held."""
-        return self.name != "nve"
-
-    @property
     def cell_moves(self) -> bool:
         """Whether the cell is part of the motion."""
         return self.name == "npt"
@@ -104,11 +102,17 @@ class Ensemble:
         """Refuse structures that cannot be moved this way.
 
         Raises:
-            ValueError: constant pressure without a full periodic cell, with a left-handed one or a committee that does
-                not evaluate the stress; a single atom under a thermostat that rescales velocities.
+            ValueError: structures that differ in where they are periodic; constant pressure without a full periodic
+                cell, with a left-handed one or a committee that does not evaluate the stress; a single atom under a
+                thermostat that rescales velocities.
         """
         for number, atoms in enumerate(starts):
             where = f"structure {number} ({atoms.get_chemical_formula()})"
+            if (atoms.pbc != starts[0].pbc).any():
+                raise ValueError(
+                    f"the walkers of one run have to be periodic along the same cell vectors: {where} has pbc "
+                    f"{atoms.pbc.tolist()}, structure 0 ({starts[0].get_chemical_formula()}) {starts[0].pbc.tolist()}"
+                )
             if self.cell_moves and not (atoms.pbc.all() and atoms.cell.rank == 3):
                 raise ValueError(
                     f"ensemble npt needs cells that are periodic in all three directions, which {where} is not; "
@@ -127,7 +131,7 @@ class Ensemble:
     def start(
         self, state: ts.SimState, model: ModelInterface, kT: torch.Tensor, dt: float, freedom: Sequence[int]
     ) -> MDState:
-        """The state of the first step; its momenta are set already.
+        """The state before the first step; its momenta are set already.
 
         Args:
             state: systems with momenta.
@@ -136,6 +140,15 @@ class Ensemble:
             dt: time step in ASE's unit.
             freedom: (n_systems,) degrees of freedom.
         """
+        return _filed(self._start(state, model, kT, dt, freedom))
+
+    def step(self, state: Any, model: ModelInterface, kT: torch.Tensor, dt: float) -> Any:
+        """The state one time step `dt` (ASE's unit) later; the arguments are those of `start`."""
+        return _filed(self._step(state, model, kT, dt))
+
+    def _start(
+        self, state: ts.SimState, model: ModelInterface, kT: torch.Tensor, dt: float, freedom: Sequence[int]
+    ) -> MDState:
         tau = self.thermostat_time_fs * units.fs
         if self.name == "nve":
             return nve_init(state, model, kT=kT)
@@ -159,8 +172,7 @@ class Ensemble:
         chained.system_extras["freedom"] = chained.chain.degrees_of_freedom = counts
         return chained
 
-    def step(self, state: Any, model: ModelInterface, kT: torch.Tensor, dt: float) -> Any:
-        """The state one time step `dt` (ASE's unit) later; the arguments are those of `start`."""
+    def _step(self, state: Any, model: ModelInterface, kT: torch.Tensor, dt: float) -> Any:
         tau = self.thermostat_time_fs * units.fs
         if self.name == "nve":
             return nve_step(state, model, dt=dt)
@@ -194,6 +206,14 @@ class Ensemble:
         state.rng = torch.Generator(device=state.device)
         state.rng.set_state(rng_state)
         return state
+
+
+def _filed(state: Any) -> Any:
+    """The state, with what the model says of systems filed so: of lone atoms torch-sim takes it to be of atoms."""
+    for name in PER_SYSTEM:
+        if name in state.atom_extras:
+            state.system_extras[name] = state.atom_extras.pop(name)
+    return state
 
 
 def take(state: MDState, systems: Sequence[int]) -> MDState:

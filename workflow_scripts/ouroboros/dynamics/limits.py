@@ -6,14 +6,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Limits:
-    """What stops a walker; NaN always does.
+    """What stops a walker; a value that is not finite always does.
 
     Attributes:
         hard_limit: calibrated force uncertainty, eV/Å.
         calibration: factor from the committee's spread to the calibrated uncertainty.
         grace_steps: steps at a walker's start in which its uncertainty may be over the limit.
         closest_contact: share of the summed covalent radii that two atoms may not undercut.
-        max_temperature_factor: kinetic temperature over the walker's own.
+        max_temperature_factor: kinetic temperature over the walker's own; of small molecules what chance brings once in
+            10⁹ times, where that is more.
         max_energy_jump: energy that appears in one step and that the forces do not account for, eV.
         stop_at_bond_change: whether a bond that breaks or forms stops the walker.
     """

@@ -59,7 +59,7 @@ def run_walkers(
         rng: source of the velocities and of the thermostat's noise.
         ensemble: what is held constant; by default the energy (velocity Verlet).
         ramp_to_K: temperature that the thermostats reach at the end, each linearly from its walker's.
-        limits: what stops a walker; None watches for NaN alone.
+        limits: what stops a walker; None watches for values that are not finite alone.
         spares: structures that fresh walkers start from, in this order.
         momenta: (n_atoms, 3) a walker, ASE's units, in place of random ones.
         bias: strength of the bias towards uncertain structures (`bias.BiasedModel`); 0 is none.
@@ -71,9 +71,17 @@ def run_walkers(
         One `Walk` a walker, in the order of `starts`; then those that took the place of others.
 
     Raises:
-        ValueError: the structures do not fit the ensemble.
+        ValueError: the structures do not fit the ensemble (`Ensemble.check`), there is no thermostat to follow the
+            ramp, or the bias meets an ensemble other than constant temperature and volume.
     """
     ensemble.check([*starts, *spares], committee.stress)
+    if ramp_to_K is not None and ensemble.name == "nve":
+        raise ValueError("ensemble nve has no thermostat to follow a ramp; use langevin, nose_hoover or v_rescale")
+    if bias and ensemble.name in ("nve", "npt"):
+        raise ValueError(
+            "the bias goes with a thermostat at constant volume: it is work that nve would keep as heat, and npt's "
+            f"stress leaves it out; ensemble is {ensemble.name}: use langevin, nose_hoover or v_rescale"
+        )
     model: ModelInterface = CommitteeModel(committee)
     if bias:
         model = BiasedModel(model, bias, timestep_fs)

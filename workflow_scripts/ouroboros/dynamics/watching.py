@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 import torch_sim as ts
 from ase import units
+from scipy.stats import chi2
 from torch_sim.integrators import MDState
 
 from .bond_watch import SKIN, BondWatch
@@ -15,6 +17,7 @@ from .energy_jump import energy_jump
 from .limits import Limits
 
 PER_SYSTEM = ("potential", "kinetic", "spread", "closest", "largest_force", "gap", "pair", "moved")
+CHANCE = 1e-9  # that a sound walker of few degrees of freedom is taken for too hot, at one step
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Watch:
                 bond=bonds[i],
                 uncertainty=uncertainty[i] if own_steps[i] >= self.limits.grace_steps else 0.0,
                 temperature=float(temperature[i]),
-                target_K=float(targets_K[i]),
+                hottest_K=float(targets_K[i]) * max(self.limits.max_temperature_factor, hottest_by_chance(freedom[i])),
             )
             for i in range(len(walkers))
         ]
@@ -117,7 +120,7 @@ class Watch:
         bond: str,
         uncertainty: float,
         temperature: float,
-        target_K: float,
+        hottest_K: float,
     ) -> str | None:
         limits = self.limits
         if not finite:
@@ -130,7 +133,7 @@ class Watch:
             return bond
         if uncertainty > limits.hard_limit:
             return f"uncertainty {uncertainty:.2f} eV/Å"
-        if temperature > limits.max_temperature_factor * target_K:
+        if temperature > hottest_K:
             return f"temperature {temperature:.0f} K"
         return None
 
@@ -141,3 +144,9 @@ class Watch:
     def restore(self, content: dict[str, Any]) -> None:
         """Take up what `dump` told."""
         self.bonds.restore(content)
+
+
+@cache
+def hottest_by_chance(freedom: int) -> float:
+    """Kinetic over true temperature that `freedom` degrees of freedom pass with probability CHANCE."""
+    return float(chi2.isf(CHANCE, freedom) / freedom)

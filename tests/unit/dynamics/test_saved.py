@@ -137,7 +137,8 @@ def test_other_work_and_a_torn_file_begin_anew(committee, tmp_path, capsys):
     path = SavedRun(tmp_path, "a").path
     path.write_bytes(path.read_bytes()[:1000])
     assert_same(run(committee, SavedRun(tmp_path, "a")), expected)
-    assert "cannot be read" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "belongs to other work" in told and "cannot be read" in told
 
 
 def test_fingerprint_tells_files_and_settings_apart(tmp_path):
@@ -146,6 +147,13 @@ def test_fingerprint_tells_files_and_settings_apart(tmp_path):
     other.write_text("2")
     prints = [fingerprint([one], {"a": 1}), fingerprint([other], {"a": 1}), fingerprint([one], {"a": 2})]
     assert len(set(prints)) == 3 and fingerprint([one], {"a": 1}) == prints[0]
+
+
+@pytest.mark.parametrize("what", ["torch.__version__", "torch_sim.__version__", "source_digest"])
+def test_fingerprint_tells_versions_apart(what, monkeypatch):
+    before = fingerprint([], "cpu")
+    monkeypatch.setattr(f"ouroboros.dynamics.saved.{what}", (lambda: "other") if what == "source_digest" else "other")
+    assert fingerprint([], "cpu") != before != fingerprint([], "cuda")
 
 
 # --- progress

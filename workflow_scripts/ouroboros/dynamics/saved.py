@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import schnetpack
 import torch
+import torch_sim
+
+from ..code_version import source_digest
 
 EVERY_S = 60.0  # between two saves
 SHARE = 0.05  # of the run's time that saving may take
@@ -17,8 +21,8 @@ SHARE = 0.05  # of the run's time that saving may take
 class SavedRun:
     """The folder of an unfinished run, outside the outputs that Snakemake declares: those of a failed job are deleted.
 
-    Its content counts for one piece of work only (models, starting structures, settings, seed); for any other the run
-    begins anew.
+    Its content counts for one piece of work only (models, starting structures, settings, seed, device, versions); for
+    any other the run begins anew.
     """
 
     def __init__(self, folder: str | Path, work: str, every_s: float = EVERY_S):
@@ -37,7 +41,7 @@ class SavedRun:
     def read(self) -> dict[str, Any] | None:
         """What was saved last; None where there is nothing of this work.
 
-        A file that cannot be read, of another version of a library or torn, is passed over.
+        A file of other work, or one that cannot be read, is passed over with a line that says so.
         """
         if not self.path.exists():
             return None
@@ -46,7 +50,14 @@ class SavedRun:
         except Exception as error:  # whatever a torn pickle or another version of a library may raise
             print(f"{self.path} cannot be read ({type(error).__name__}); the run begins anew", flush=True)
             return None
-        return content["run"] if content.get("work") == self.work else None
+        if content["work"] != self.work:
+            print(
+                f"{self.path} belongs to other work (models, data, settings, seed, device or versions differ); the run "
+                "begins anew",
+                flush=True,
+            )
+            return None
+        return content["run"]
 
     @property
     def due(self) -> bool:
@@ -63,8 +74,14 @@ class SavedRun:
 
 
 def fingerprint(files: Sequence[str | Path], *settings: Any) -> str:
-    """64 hexadecimal digits that tell one piece of work from another: of the content of files and of plain values."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    """64 hexadecimal digits that tell one piece of work from another.
+
+    Args:
+        files: whose content counts.
+        settings: plain values; the versions of the libraries and of the code count beside them.
+    """
+    versions = [library.__version__ for library in (torch, torch_sim, schnetpack)]
+    digest = hashlib.sha256(json.dumps([settings, versions, source_digest()], sort_keys=True).encode())
     for path in files:
         digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return digest.hexdigest()

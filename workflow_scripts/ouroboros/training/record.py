@@ -1,9 +1,6 @@
 """Where and with what a training ran."""
 
-import hashlib
 import platform
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,6 +8,7 @@ import schnetpack as spk
 import torch
 
 from .. import __version__
+from ..code_version import code_version
 
 
 def circumstances(device: str) -> dict[str, Any]:
@@ -27,16 +25,3 @@ def circumstances(device: str) -> dict[str, Any]:
             "lightning": pl.__version__,
         },
     }
-
-
-def code_version() -> str:
-    """The library's sources as 12 hexadecimal digits, and the git commit where they are a checkout."""
-    library, digest = Path(__file__).parents[1], hashlib.sha256()
-    for source in sorted(library.rglob("*.py")):
-        digest.update(source.read_bytes())
-    command = ["git", "-C", str(library), "describe", "--always", "--dirty"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        commit = ""
-    return f"sources {digest.hexdigest()[:12]}" + (f", git {commit}" if commit else "")

@@ -39,6 +39,7 @@ else:
         output:
             trajectory=f"{ROUND}/explore/trajectory.h5",
             walkers=f"{ROUND}/explore/walkers.csv",
+            images=f"{ROUND}/explore/walkers.traj",
         log:
             f"{LOGS}/{{arm}}/round_{{r}}/explore.log",
         benchmark:
@@ -63,6 +64,7 @@ rule simulate:
     input:
         models=members(f"{MEMBER}/model.pt"),
         dataset=f"{ROUND}/dataset.npz",
+        calibration=f"{ROUND}/test/calibration.json",
     output:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",

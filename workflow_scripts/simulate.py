@@ -10,17 +10,21 @@ with start(snakemake) as job:
     from ouroboros.committee import Committee
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
     from ouroboros.frames import Frames
+    from ouroboros.records import read_json
     from ouroboros.trajectories import thermo_table, write_production, write_velocities
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
-    dataset = Frames.load(files.dataset)
+    dataset, calibration = Frames.load(files.dataset), read_json(files.calibration)
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
     structures = dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms()
     committee = Committee.load(files.models, job.device, stress=settings["ensemble"] == "npt")
-    work = fingerprint([*files.models, files.dataset], settings, params.seed)
-    ensemble, common = Ensemble.from_settings(settings), {"rng": rng, "limits": Limits.from_settings(settings)}
+    if committee.one_by_one_because:
+        job.say(f"simulate: SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
+    work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
+    ensemble, limits = Ensemble.from_settings(settings), Limits.from_settings(settings, calibration["factor"])
     ensemble.check(structures, committee.stress)
+    common = {"rng": rng, "limits": limits}
     common |= {"timestep_fs": timestep_fs, "temperatures_K": settings["temperature_K"], "report": True}
     lead_in, every = round(settings["equilibration_ps"] * 1000 / timestep_fs), settings["velocities_every_fs"]
     structures, lost = equilibrate(

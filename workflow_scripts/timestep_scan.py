@@ -16,6 +16,8 @@ with start(snakemake) as job:
     files, output, settings, run = snakemake.input, snakemake.output, snakemake.params.settings, snakemake.params.run
     starts = first_frames(files.trajectory, settings["walkers"])
     committee, length_fs = Committee.load(files.models, job.device), 1000 * settings["length_ps"]
+    if committee.one_by_one_because:
+        job.say(f"time-step scan: SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
     thermos = {}
     for timestep_fs in settings["timesteps_fs"]:
         walks = run_walkers(

@@ -121,6 +121,7 @@ def test_production_run_opens_in_ase_with_momenta_and_info(walks, tmp_path):
         np.testing.assert_array_equal(atoms.get_momenta(), momenta[i])
         np.testing.assert_array_equal(atoms.positions, positions[i])
         assert atoms.get_potential_energy() == potential[i]
+    assert [atoms.info.get("ended") for atoms in images] == [None] * 4 + ["temperature 4000 K at step 21"]
 
 
 def test_walkers_keep_the_numbers_and_the_spin_states_that_they_had(walks, tmp_path):

@@ -21,7 +21,7 @@ SHARED = [
     *(f"model_{m}/{name}" for m in range(2) for name in ("model.pt", "metrics.csv", "training.json", "curves.svg")),
     *(f"test/{name}" for name in ("metrics.json", "predictions.npz", "errors.csv")),
     *(f"test/{name}" for name in ("parity.svg", "errors.svg", "uncertainty.svg")),
-    *(f"explore/{name}" for name in ("trajectory.h5", "walkers.csv")),
+    *(f"explore/{name}" for name in ("trajectory.h5", "walkers.csv", "walkers.traj")),
     *(f"simulate/{name}" for name in ("nve.traj", "thermo.csv")),
     *(f"analysis/{name}" for name in ("analysis.json", "energy.svg", "spectrum.svg", "distances.svg")),
 ]

@@ -125,7 +125,8 @@ def write_production(path: str | Path, walks: Sequence[Walk], numbers: Sequence[
     """Write an ASE trajectory, walkers one after another, with momenta and energies.
 
     Args:
-        path: the file; `info` of each frame has walker and step, and charge and multiplicity where they are its own.
+        path: the file; `info` of each frame has walker and step, and charge and multiplicity where they are its own; of
+            the last one of a walker that was stopped, `ended` says why and when.
         walks: one a walker.
         numbers: what to call each of them; None: 0, 1, ...
     """
@@ -135,6 +136,8 @@ def write_production(path: str | Path, walks: Sequence[Walk], numbers: Sequence[
                 atoms = Atoms(walk.numbers, walk.positions[i], cell=walk.cell_of(i), pbc=walk.pbc)
                 atoms.set_momenta(walk.momenta[i])
                 atoms.info = {"walker": number, "step": step, **walk.spin_state}
+                if not walk.survived and i == len(walk.step) - 1:
+                    atoms.info["ended"] = walk.ended
                 atoms.calc = SinglePointCalculator(atoms, energy=walk.potential_eV[i])
                 trajectory.write(atoms)
 

@@ -104,7 +104,7 @@ def test_the_periodic_example_in_small(tmp_path: Path):
     assert set(found["verdicts"]) == {"completion", "conservation", "temperature", "bonds", "distances"}
     for name in ("completion", "conservation", "bonds"):
         assert found["verdicts"][name]["passed"], found["verdicts"][name]
-    assert abs(found["distances"]["first_peak_model_A"]["Cu-Cu"] - 2.5) < 0.15
+    assert abs(found["distances"]["first_peak_model_A"]["Cu-Cu"] - 2.55) < 0.15
     assert found["distances"]["reference_temperatures_K"] == [1600, 1600]
     assert found["distances"]["quantity"] == "g(r)" and found["spectrum"]["interval_fs"] == 4.0
     assert set(found["diffusion"]["msd_A2"]) == {"all", "Cu"}

@@ -69,8 +69,8 @@ class Exploration(Dynamics):
     bias: float = key(
         0.0,
         "length of a bias along the gradient of the energy's uncertainty over that of the mean force (hyperactive "
-        "learning; 0.05 to 0.25 is usual); 0: none. It climbs the spread of the energies to its next maximum; that of the "
-        "forces may fall",
+        "learning; 0.05 to 0.25 is usual); 0: none. It climbs the spread of the energies to its next maximum; that of "
+        "the forces may fall",
         ge=0,
         le=10,
     )

@@ -59,11 +59,12 @@ if ! echo "$torch" | UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=10 \
     choice=""
 fi
 
-# 4. The packages. Progress bars only where somebody watches.
+# 4. The packages, compiled to bytecode now: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each job would
+#    compile all that it imports, for longer than many a job works. Progress bars only where somebody watches.
 quiet=""
 [ -t 2 ] || quiet="--quiet"
 # shellcheck disable=SC2086 # the two options may be empty
-"$uv" pip install --python "$python" $quiet $choice -r requirements.lock || stop "the packages could not be installed."
+"$uv" pip install --python "$python" --compile-bytecode $quiet $choice -r requirements.lock || stop "the packages could not be installed."
 
 # 5. What is there now
 "$python" - <<'END'

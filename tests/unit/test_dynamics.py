@@ -7,6 +7,7 @@ import pytest
 import torch
 from ase import Atoms, units
 from ase.build import bulk, molecule
+from ase.data import covalent_radii
 from ase.md.verlet import VelocityVerlet
 from known_potentials import wells
 
@@ -305,35 +306,40 @@ def test_the_others_do_not_notice_at_all():
     assert not walks[2].survived
 
 
+def closest_contact(walk):
+    """Smallest distance in any frame, over the summed covalent radii."""
+    first, second = np.triu_indices(len(walk.numbers), 1)
+    distances = np.linalg.norm(positions(walk)[:, first] - positions(walk)[:, second], axis=-1)
+    radii = covalent_radii[walk.numbers]
+    return (distances / (radii[first] + radii[second])).min()
+
+
 def test_a_walker_that_leaves_in_the_middle_takes_nothing_of_its_neighbours(committee):
     """The middle one of three ends on the way; momenta, targets and forces of the others stay theirs."""
-    hot, rng = molecule("H2O"), np.random.default_rng(3)
-    walks = run_walkers(
-        [molecule("H2O"), hot, molecule("CH3OH")],
-        committee,
-        temperatures_K=[100.0, 1000.0, 300.0],
-        timestep_fs=0.5,
-        steps=20,
-        stride=2,
-        rng=rng,
-        limits=Limits(max_temperature_factor=1.2),
-    )
-    rng = np.random.default_rng(3)
-    for walk in walks:
-        alone = run_walkers(
-            [Atoms(walk.numbers, walk.positions[0])] if walk.step else [hot],
+    starts, temperatures_K = [molecule(name) for name in ("H2O", "H2O", "CH3OH")], [100.0, 1000.0, 300.0]
+
+    def move(which, rng, limits=None):
+        return run_walkers(
+            [starts[i] for i in which],
             committee,
-            temperatures_K=[walk.target_K],
+            temperatures_K=[temperatures_K[i] for i in which],
             timestep_fs=0.5,
             steps=20,
-            stride=2,
-            rng=copy.deepcopy(rng),
-            limits=Limits(max_temperature_factor=1.2),
-        )[0]
-        initial_momenta(hot if len(walk.numbers) == 3 else molecule("CH3OH"), walk.target_K, rng)
+            stride=1,
+            rng=rng,
+            limits=limits,
+        )
+
+    contacts = [closest_contact(walk) for walk in move([0, 1, 2], np.random.default_rng(3))]
+    assert contacts[1] < min(contacts[0], contacts[2]), "the hot one does not come closest"
+    limits = Limits(closest_contact=(contacts[1] + min(contacts[0], contacts[2])) / 2)
+    walks, rng = move([0, 1, 2], np.random.default_rng(3), limits), np.random.default_rng(3)
+    assert [walk.survived for walk in walks] == [True, False, True] and 0 < walks[1].last_step < 19
+    for i, walk in enumerate(walks):
+        alone = move([i], copy.deepcopy(rng), limits)[0]
+        initial_momenta(starts[i], temperatures_K[i], rng)  # as many numbers as this walker drew
         assert (walk.ended, walk.last_step, walk.step) == (alone.ended, alone.last_step, alone.step)
         np.testing.assert_allclose(positions(walk), positions(alone), atol=1e-4)
-    assert len({walk.ended for walk in walks}) > 1, "all ended alike, so that this test would show nothing"
 
 
 def test_a_walker_over_the_hard_limit_stops_alone_and_says_by_how_much(committee, water):

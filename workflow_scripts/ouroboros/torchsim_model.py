@@ -33,7 +33,7 @@ class CommitteeModel(ModelInterface):
         self._energy_offsets = torch.tensor(committee.energy_offsets, dtype=self._dtype, device=self._device)
         self._radii = torch.tensor(covalent_radii, device=self._device)
         self._skin = 0.0 if committee.one_by_one_because else SKIN  # SchNetPack computes pairs beyond the cutoff too
-        self._kept: _KeptPairs | None = None
+        self.kept: _KeptPairs | None = None  # saved with a run: another list adds up in another order
 
     def forward(self, state: ts.SimState, **_: object) -> dict[str, torch.Tensor]:
         """Evaluate all systems of the state.
@@ -74,7 +74,7 @@ class CommitteeModel(ModelInterface):
     def _neighbours(self, state: ts.SimState) -> Pairs:
         """All pairs of small molecules, kept for good; else those within cutoff and skin, until atoms have moved."""
         isolated = not state.pbc.any() and int(state.n_atoms_per_system.max()) <= ALL_PAIRS_UP_TO
-        kept = self._kept.now(state, self._skin, isolated) if self._kept is not None else None
+        kept = self.kept.now(state, self._skin, isolated) if self.kept is not None else None
         if kept is not None:
             return kept
         made_at = None
@@ -91,7 +91,7 @@ class CommitteeModel(ModelInterface):
             offsets = torch.einsum("pi,pij->pj", shifts.to(cells.dtype), cells)
             made_at = MadeAt.of(state, reach)
         pairs = Pairs.from_full_list(idx_i, idx_j, offsets, state.system_idx, state.n_systems)
-        self._kept = _KeptPairs(pairs, state.system_idx.clone(), made_at)
+        self.kept = _KeptPairs(pairs, state.system_idx.clone(), made_at)
         return pairs
 
 

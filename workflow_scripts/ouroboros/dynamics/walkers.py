@@ -82,11 +82,10 @@ def run_walkers(
             "the bias goes with a thermostat at constant volume: it is work that nve would keep as heat, and npt's "
             f"stress leaves it out; ensemble is {ensemble.name}: use langevin, nose_hoover or v_rescale"
         )
-    model: ModelInterface = CommitteeModel(committee)
-    if bias:
-        model = BiasedModel(model, bias, timestep_fs)
+    unbiased = CommitteeModel(committee)
+    model = BiasedModel(unbiased, bias, timestep_fs) if bias else unbiased
     run = _Run(
-        model, committee, ensemble, Watch(limits or Limits()), [*starts, *spares],
+        model, unbiased, ensemble, Watch(limits or Limits()), [*starts, *spares],
         np.broadcast_to(np.asarray(temperatures_K, float), len(starts)), ramp_to_K, timestep_fs, steps, stride,
         velocity_stride, rng,
     )  # fmt: skip
@@ -114,7 +113,7 @@ class _Run:
     """
 
     model: ModelInterface
-    committee: Committee
+    unbiased: CommitteeModel
     ensemble: Ensemble
     watch: Watch
     structures: list[Atoms]
@@ -196,7 +195,7 @@ class _Run:
                 atoms.pbc,
                 float(self.targets_K([number])[0]),
                 self.ensemble.degrees_of_freedom(atoms),
-                self.committee.energy_offset(atoms.numbers),
+                self.unbiased.committee.energy_offset(atoms.numbers),
                 spin_state={name: int(atoms.info[name]) for name in SPIN_STATE if name in atoms.info},
                 start=number,
                 replaces=replaces,
@@ -253,6 +252,7 @@ class _Run:
             "alive": self.alive,
             "places": self.places,
             "state": self.ensemble.dump(self.state),
+            "pairs": self.unbiased.kept,
             "watch": self.watch.dump(),
             "rng": self.rng.bit_generator.state,
         }
@@ -262,6 +262,7 @@ class _Run:
         for name in ("step", "walker_steps", "walks", "alive", "places"):
             setattr(self, name, kept[name])
         self.state = self.ensemble.restore(kept["state"], self.dt)
+        self.unbiased.kept = kept["pairs"]
         self.watch.restore(kept["watch"])
         self.rng.bit_generator.state = kept["rng"]
 

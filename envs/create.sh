@@ -64,7 +64,8 @@ fi
 quiet=""
 [ -t 2 ] || quiet="--quiet"
 # shellcheck disable=SC2086 # the two options may be empty
-"$uv" pip install --python "$python" --compile-bytecode $quiet $choice -r requirements.lock || stop "the packages could not be installed."
+"$uv" pip install --python "$python" --compile-bytecode $quiet $choice -r requirements.lock ||
+    stop "the packages could not be installed."
 
 # 5. What is there now
 "$python" - <<'END'

@@ -7,12 +7,11 @@ from ouroboros.job import start
 with start(snakemake) as job:
     import numpy as np
 
-    from ouroboros.committee import Committee
     from ouroboros.datasets import TRAIN
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, fingerprint, run_walkers
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
-    from ouroboros.trajectories import walker_table, write_exploration, write_production
+    from ouroboros.trajectories import walker_table, write_exploration, write_images
 
     files, params, settings = snakemake.input, snakemake.params, snakemake.params.settings
     rng, walkers, timestep_fs = np.random.default_rng(params.seed), settings["walkers"], settings["timestep_fs"]
@@ -21,12 +20,9 @@ with start(snakemake) as job:
     chosen = np.concatenate([rng.choice(trained, walkers), rng.choice(trained, settings["replace"])])
     structures = dataset.take(chosen).to_atoms()
     work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
-    committee = Committee.load(files.models, job.device, stress=settings["ensemble"] == "npt")
-    if committee.one_by_one_because:
-        job.say(f"explore: SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
     walks = run_walkers(
         structures[:walkers],
-        committee,
+        job.committee(files.models, stress=settings["ensemble"] == "npt"),
         temperatures_K=np.resize(settings["temperatures_K"], walkers),
         timestep_fs=timestep_fs,
         steps=round(settings["length_ps"] * 1000 / timestep_fs),
@@ -41,7 +37,7 @@ with start(snakemake) as job:
         report=True,
     )
     write_exploration(snakemake.output.trajectory, walks, timestep_fs)
-    write_production(snakemake.output.images, walks)
+    write_images(snakemake.output.images, walks)
     table = walker_table(walks, timestep_fs, chosen)
     table.to_csv(snakemake.output.walkers, index=False)
     where = snakemake.wildcards

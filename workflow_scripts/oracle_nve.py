@@ -10,7 +10,7 @@ with start(snakemake) as job:
     from ase.io.trajectory import Trajectory
 
     from ouroboros.analysis.walkers import first_frames
-    from ouroboros.constant_energy import seconds_a_step, trajectory
+    from ouroboros.constant_energy import estimate, trajectory
     from ouroboros.oracles import make_oracle, structure_settings, with_files
     from ouroboros.records import write_json
 
@@ -33,21 +33,15 @@ with start(snakemake) as job:
         content["reason"] = "analysis.vibrations.oracle_walkers is 0."
     with TemporaryDirectory() as folder, chdir(folder), Trajectory(path, "w") as file:  # codes that write files
         if "reason" not in content:
-            pace = seconds_a_step(starts[0], calculator(starts[0]), timestep_fs)
-            hours = pace * run["steps"] * len(starts) / 3600
-            content |= {"seconds_per_step": pace, "estimate_hours": hours}
-            if hours > params.hours:
-                content["reason"] = (
-                    f"The oracle takes {pace:.2g} s a step, {hours:.2g} h for {len(starts)} walkers of {run['steps']} "
-                    f"steps, more than analysis.vibrations.oracle_hours ({params.hours:g})."
-                )
+            content |= estimate(starts, calculator(starts[0]), timestep_fs, run["steps"], params.hours)
+        if "reason" in content:
+            job.say(f"oracle's MD left out: {content['reason']}")
+            starts = []
         stride = max(int(params.every_fs / timestep_fs + 1e-6), 1)
-        for atoms in starts if "reason" not in content else []:
+        for atoms in starts:
             walker = int(atoms.info["walker"])
             for frame in trajectory(atoms, calculator(atoms), timestep_fs, run["steps"], stride, walker):
                 file.write(frame)
             print(f"walker {walker}: {run['steps']} steps done", flush=True)
             content["n_walkers"] += 1
-    if "reason" in content:
-        job.say(f"oracle's MD left out: {content['reason']}")
     write_json(snakemake.output.summary, content)

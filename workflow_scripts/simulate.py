@@ -7,20 +7,17 @@ from ouroboros.job import start
 with start(snakemake) as job:
     import numpy as np
 
-    from ouroboros.committee import Committee
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
-    from ouroboros.trajectories import thermo_table, write_production, write_velocities
+    from ouroboros.trajectories import thermo_table, write_images, write_velocities
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
     dataset, calibration = Frames.load(files.dataset), read_json(files.calibration)
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
     structures = dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms()
-    committee = Committee.load(files.models, job.device, stress=settings["ensemble"] == "npt")
-    if committee.one_by_one_because:
-        job.say(f"simulate: SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
+    committee = job.committee(files.models, stress=settings["ensemble"] == "npt")
     work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
     ensemble, limits = Ensemble.from_settings(settings), Limits.from_settings(settings, calibration["factor"])
     ensemble.check(structures, committee.stress)
@@ -45,7 +42,7 @@ with start(snakemake) as job:
     ended = [f"walker {n} stopped, {walk.ended}" for n, walk in zip(numbers, walks, strict=True) if not walk.survived]
     for sentence in [*lost, *ended]:
         job.say(f"{output.trajectory}: {sentence}")
-    write_production(output.trajectory, walks, numbers)
+    write_images(output.trajectory, walks, numbers)
     write_velocities(output.velocities, walks, timestep_fs, int(every / timestep_fs + 1e-6), numbers)
     thermo_table(walks, timestep_fs, numbers).to_csv(output.thermo, index=False)
     shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

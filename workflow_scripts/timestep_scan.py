@@ -8,16 +8,13 @@ with start(snakemake) as job:
     from ouroboros.analysis import timestep_figure, timestep_scan
     from ouroboros.analysis.plain import plain
     from ouroboros.analysis.walkers import first_frames
-    from ouroboros.committee import Committee
     from ouroboros.dynamics import Limits, run_walkers
     from ouroboros.records import write_json
     from ouroboros.trajectories import thermo_table
 
     files, output, settings, run = snakemake.input, snakemake.output, snakemake.params.settings, snakemake.params.run
     starts = first_frames(files.trajectory, settings["walkers"])
-    committee, length_fs = Committee.load(files.models, job.device), 1000 * settings["length_ps"]
-    if committee.one_by_one_because:
-        job.say(f"time-step scan: SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
+    committee, length_fs = job.committee(files.models), 1000 * settings["length_ps"]
     thermos = {}
     for timestep_fs in settings["timesteps_fs"]:
         walks = run_walkers(

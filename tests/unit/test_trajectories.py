@@ -14,7 +14,7 @@ from ouroboros.trajectories import (
     thermo_table,
     walker_table,
     write_exploration,
-    write_production,
+    write_images,
     write_velocities,
 )
 from ouroboros.walk import Crossing, Walk
@@ -112,7 +112,7 @@ def test_walker_table_tells_how_far_each_came(walks):
 
 
 def test_production_run_opens_in_ase_with_momenta_and_info(walks, tmp_path):
-    write_production(tmp_path / "nve.traj", walks)
+    write_images(tmp_path / "nve.traj", walks)
     images = ase.io.read(tmp_path / "nve.traj", ":")
     assert [(a.info["walker"], a.info["step"]) for a in images] == [(0, 10), (0, 20), (0, 30), (2, 10), (2, 20)]
     momenta, positions = walks[0].momenta + walks[2].momenta, walks[0].positions + walks[2].positions
@@ -129,7 +129,7 @@ def test_walkers_keep_the_numbers_and_the_spin_states_that_they_had(walks, tmp_p
     for walk in walks:
         walk.velocities = [np.zeros((len(walk.numbers), 3))] * 2
     numbers = [1, 4, 7]  # 0, 2, 3, 5 and 6 were lost before
-    write_production(tmp_path / "nve.traj", walks, numbers)
+    write_images(tmp_path / "nve.traj", walks, numbers)
     images = ase.io.read(tmp_path / "nve.traj", ":")
     assert [atoms.info for atoms in images[2:4]] == [
         {"walker": 1, "step": 30, "charge": 1, "multiplicity": 2},
@@ -151,7 +151,7 @@ def test_ase_finds_the_kinetic_energy_and_velocities_of_a_real_walk(committee, w
         stride=1,
         rng=np.random.default_rng(0),
     )
-    write_production(tmp_path / "nve.traj", walks)
+    write_images(tmp_path / "nve.traj", walks)
     images = ase.io.read(tmp_path / "nve.traj", ":")
     assert len(images) == 5
     np.testing.assert_allclose([a.get_kinetic_energy() for a in images], walks[0].kinetic_eV, rtol=1e-9)
@@ -183,7 +183,7 @@ def test_every_frame_of_a_moving_cell_has_its_own(tmp_path):
     walk = a_walk_in_a_moving_cell()
     write_exploration(tmp_path / "trajectory.h5", [walk], 0.5)
     np.testing.assert_array_equal(read_exploration(tmp_path / "trajectory.h5").cell, walk.cells)
-    write_production(tmp_path / "nve.traj", [walk])
+    write_images(tmp_path / "nve.traj", [walk])
     images = ase.io.read(tmp_path / "nve.traj", ":")
     np.testing.assert_array_equal([atoms.cell.array for atoms in images], walk.cells)
     np.testing.assert_array_equal(images[1].get_momenta(), walk.momenta[1])

@@ -42,6 +42,11 @@ class Claims:
             if _read(path) == mine:  # else somebody took this process for dead, and it is theirs now
                 path.unlink(missing_ok=True)
 
+    def clear(self, path: Path) -> None:
+        """Remove the claim at `path` if its holder is dead: of work that is done, nobody else would."""
+        if path.exists():
+            self._abandoned(path)
+
     def _abandoned(self, path: Path) -> bool:
         """Whether the holder of `path` is dead; its claim is gone then."""
         try:

@@ -1,7 +1,8 @@
 """Dynamics at constant energy with any ASE calculator, one walker at a time: the oracle's side of a comparison."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
@@ -38,6 +39,33 @@ def trajectory(
         frame.info = {"walker": walker, "step": step, **spin_state}
         frame.calc = SinglePointCalculator(frame, energy=atoms.get_potential_energy())
         yield frame
+
+
+def estimate(
+    starts: Sequence[Atoms], calculator: BaseCalculator, timestep_fs: float, steps: int, hours: float
+) -> dict[str, Any]:
+    """What `trajectory` will take for all of `starts`, measured on the first steps of the first.
+
+    Args:
+        starts: structures with momenta, one at least.
+        calculator: of the first.
+        timestep_fs: fs.
+        steps: of each.
+        hours: that all may take together.
+
+    Returns:
+        `seconds_per_step`, `estimate_hours` and, where that is too long, `reason`, a sentence.
+    """
+    pace = seconds_a_step(starts[0], calculator, timestep_fs)
+    needed = pace * steps * len(starts) / 3600
+    found = {"seconds_per_step": pace, "estimate_hours": needed}
+    if needed <= hours:
+        return found
+    reason = (
+        f"The oracle takes {pace:.2g} s a step, {needed:.2g} h for {len(starts)} walkers of {steps} steps, more than "
+        f"analysis.vibrations.oracle_hours ({hours:g})."
+    )
+    return found | {"reason": reason}
 
 
 def seconds_a_step(start: Atoms, calculator: BaseCalculator, timestep_fs: float, steps: int = 5) -> float:

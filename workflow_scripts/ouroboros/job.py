@@ -4,11 +4,14 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from .committee import Committee
 
 FORESEEABLE = (ValueError, RuntimeError, OSError, MemoryError, ImportError)
 
@@ -25,6 +28,15 @@ class Job:
         print(sentence, flush=True)
         self.terminal.write(f"{sentence}\n")
         self.terminal.flush()
+
+    def committee(self, paths: Sequence[str | Path], stress: bool = False) -> "Committee":
+        """The committee of these models on the job's device, for dynamics; a line says if it is evaluated slowly."""
+        from .committee import Committee
+
+        committee = Committee.load(paths, self.device, stress)
+        if committee.one_by_one_because:
+            self.say(f"SchNetPack evaluates the members one by one, as {committee.one_by_one_because}")
+        return committee
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from .claims import Claims
 from .contacts import CLOSEST, check_geometry
 from .energy_baseline import EnergyRange
 from .label_store import LabelStore, label_key
@@ -108,6 +109,9 @@ def _outcomes(
 ) -> dict[str, Outcome]:
     """Each label by key; those that another process computes come last, when it has stored them."""
     found = {key: Outcome(label, from_store=True) for key in wanted if (label := store.get(key))}
+    claims = Claims()
+    for key in found:
+        claims.clear(store.claim(key))  # a kill between storing a label and letting go of its claim leaves the claim
     queue, waited, began = [key for key in wanted if key not in found], 0, time.monotonic()
     while queue:
         key = queue.pop(0)

@@ -1,4 +1,4 @@
-"""Walks on disk: HDF5 for exploration, an ASE trajectory and a table for production runs."""
+"""Walks on disk: HDF5 for exploration, ASE trajectories, tables, and velocities of production runs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -121,7 +121,7 @@ def walker_table(
     return pd.DataFrame(rows, columns=WALKERS).astype({"replaces": "Int64"})
 
 
-def write_production(path: str | Path, walks: Sequence[Walk], numbers: Sequence[int] | None = None) -> None:
+def write_images(path: str | Path, walks: Sequence[Walk], numbers: Sequence[int] | None = None) -> None:
     """Write an ASE trajectory, walkers one after another, with momenta and energies.
 
     Args:

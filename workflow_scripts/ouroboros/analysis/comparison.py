@@ -93,17 +93,16 @@ def compare(
     shared = [name for name in ours.curves if name in theirs.curves]
     nothing = 1.0 if ours.periodic else 0.0  # the value where atoms do not know of each other
     distance = {name: curve_distance(ours.curves[name], theirs.curves[name], nothing) for name in shared}
+    kinds = [name for name in shared if name != ALL] or shared
+    shifts = {name: peak_shift(ours.distance_A, ours.curves[name], theirs.curves[name]) for name in kinds}
     if len(reference) == 1:
-        shifts = {name: peak_shift(ours.distance_A, ours.curves[name], theirs.curves[name]) for name in shared}
         return Comparison(ours, theirs, our_peaks, their_peaks, shifts, distance, float("nan"), None)
     halves = [curves_of(reference.take(half), edges).curves for half in np.array_split(np.arange(len(reference)), 2)]
     noise = 0.5 * curve_distance(halves[0][ALL], halves[1][ALL], nothing)
     checks = [
         at_most(distance.get(ALL, np.nan), distance_limit + noise, "distance between the model and reference curves")
     ]
-    shifts = {}
-    for name in [name for name in shared if name != ALL] or shared:
-        shifts[name] = peak_shift(ours.distance_A, ours.curves[name], theirs.curves[name])
+    for name in kinds:
         unsure = np.nan_to_num(peak_shift(ours.distance_A, halves[0][name], halves[1][name]), nan=np.inf)
         if np.isfinite(unsure) and not np.isnan(shifts[name]):  # else the reference itself has no clear peak
             limit = peak_shift_limit_A + 0.5 * float(unsure)

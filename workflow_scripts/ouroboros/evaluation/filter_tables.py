@@ -54,18 +54,17 @@ def tabulate(
     Raises:
         TableTooCoarse: MOST intervals are too few.
     """
-    intervals = FEWEST
-    while (error := max(_error(f, cutoff, intervals) for f in filters)) > TOLERANCE[dtype]:
-        if intervals == MOST and error <= ALLOWED * TOLERANCE[dtype]:
-            break
-        if intervals == MOST:
-            raise TableTooCoarse(
-                f"a filter changes too fast with the distance for a table of {MOST} intervals (its slopes are off by "
-                f"{error:.1e} of the largest, {ALLOWED * TOLERANCE[dtype]:.0e} is allowed)"
-            )
+    intervals, error = FEWEST // 2, float("inf")
+    while error > TOLERANCE[dtype] and intervals < MOST:
         intervals *= 2
-    coefficients = torch.stack([_interpolate(function, cutoff, intervals) for function in filters])
-    return FilterTable(coefficients.to(dtype).contiguous(), cutoff, features)
+        tables = [_interpolate(function, cutoff, intervals) for function in filters]
+        error = max(_error(function, cutoff, table) for function, table in zip(filters, tables, strict=True))
+    if error > ALLOWED * TOLERANCE[dtype]:
+        raise TableTooCoarse(
+            f"a filter changes too fast with the distance for a table of {MOST} intervals (its slopes are off by "
+            f"{error:.1e} of the largest, {ALLOWED * TOLERANCE[dtype]:.0e} is allowed)"
+        )
+    return FilterTable(torch.stack(tables).to(dtype).contiguous(), cutoff, features)
 
 
 def _interpolate(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float, intervals: int) -> torch.Tensor:
@@ -77,13 +76,13 @@ def _interpolate(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float
     return _hermite(_derivatives(function, points), width)
 
 
-def _error(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float, intervals: int) -> float:
+def _error(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float, c: torch.Tensor) -> float:
     """The largest error of a slope, over the largest slope; looked for where t³(1-t)³, the error's shape, is steepest.
 
     Below a tenth of the cutoff no atoms meet.
     """
-    place, first = 0.2764, intervals // 10
-    c = _interpolate(function, cutoff, intervals)
+    place, intervals = 0.2764, len(c)
+    first = intervals // 10
     slopes = sum(n * c[:, n] * place ** (n - 1) for n in range(1, 6)) * (intervals / cutoff)
     exact = _derivatives(function, (torch.arange(intervals, dtype=torch.float64) + place) * (cutoff / intervals))[1]
     return float((slopes - exact)[first:].abs().max() / exact[first:].abs().max())

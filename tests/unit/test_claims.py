@@ -56,6 +56,17 @@ def test_a_holder_that_was_killed_holds_nothing(path):
     holder.wait()
 
 
+def test_claims_of_the_dead_are_cleared_and_those_of_the_living_are_not(path):
+    Claims().clear(path)  # none is there
+    holder = hold(path)
+    Claims().clear(path)
+    assert path.exists()
+    holder.kill()
+    holder.wait()
+    Claims().clear(path)
+    assert not list(path.parent.iterdir())
+
+
 def test_a_number_used_by_a_later_process_is_another_holder(path):
     holder = hold(path)
     claim = json.loads(path.read_text())

@@ -6,7 +6,7 @@ from ase.io.trajectory import Trajectory
 from ase.md.verlet import VelocityVerlet
 
 from ouroboros.analysis.walkers import first_frames
-from ouroboros.constant_energy import seconds_a_step, trajectory
+from ouroboros.constant_energy import estimate, trajectory
 
 
 def morse():
@@ -29,7 +29,6 @@ def test_frames_are_those_of_velocity_verlet_from_the_given_momenta():
     assert frames[-1].get_momenta() == pytest.approx(atoms.get_momenta(), abs=1e-12)
     total = [frame.get_potential_energy() + frame.get_kinetic_energy() for frame in frames]
     assert np.ptp(total) < 1e-3
-    assert seconds_a_step(pair(), morse(), 0.5) > 0
 
 
 def test_charge_and_multiplicity_go_with_the_frames():
@@ -61,3 +60,11 @@ def test_the_first_frame_of_each_walker_is_what_another_run_starts_from(tmp_path
         pass
     with pytest.raises(ValueError, match="no frame to start from"):
         first_frames(tmp_path / "empty.traj")
+
+
+def test_a_run_that_would_take_too_long_is_estimated_with_the_reason():
+    starts = [pair(), pair()]
+    found = estimate(starts, morse(), 0.5, steps=1000, hours=1.0)
+    assert found["seconds_per_step"] > 0 and "reason" not in found
+    assert found["estimate_hours"] == pytest.approx(2 * 1000 * found["seconds_per_step"] / 3600)
+    assert "oracle_hours (1e-09)" in estimate(starts, morse(), 0.5, steps=1000, hours=1e-9)["reason"]

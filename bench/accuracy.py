@@ -1,6 +1,6 @@
 """Accuracy against wall time on rMD17 ethanol: a committee trained here, stock SchNetPack beside it.
 
-    .venv/bin/python bench/accuracy.py [--members 10] [--epochs 250] [--stock-seconds 900] [--folder results/accuracy]
+    .venv/bin/python bench/accuracy.py [--members 10] [--epochs 300] [--stock-seconds 900] [--folder results/accuracy]
 
 950 training, 50 validation and 1,000 test frames, those of ../shared. Two trainings run side by side, one thread each:
 the members of a PaiNN committee by `train_member` with the project's default settings and so many epochs; then two
@@ -89,6 +89,7 @@ def train_stock(number: int, seconds: float, folder: Path) -> None:
     from ouroboros.graphs import GraphLoader, Graphs
 
     torch.set_num_threads(1)
+    torch.set_flush_denormal(False)  # as it is where SchNetPack runs alone
     pl.seed_everything(number, verbose=False)
     frames, scratch = training_frames(), folder / f"stock_{number}"
     scratch.mkdir(exist_ok=True)
@@ -142,11 +143,19 @@ def two_at_a_time(commands: list[list[str]], tick: Callable[[float], Any] = lamb
         while len(running) >= 2:
             time.sleep(0.5)
             tick(time.perf_counter() - began)
-            running = [process for process in running if process.poll() is None]
+            running = [process for process in running if not ended(process)]
         running.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
     for process in running:
         process.wait()
+        ended(process)
     tick(time.perf_counter() - began)
+
+
+def ended(process: subprocess.Popen) -> bool:
+    """Whether a training is done; the first that fails ends the bench."""
+    if process.poll():
+        sys.exit(f"{' '.join(map(str, process.args))} failed: see above")
+    return process.returncode is not None
 
 
 def draw(folder: Path) -> None:
@@ -170,7 +179,7 @@ def main() -> None:
     """Train, test, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=250)
+    parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--stock-seconds", type=float, default=900)
     parser.add_argument("--folder", type=Path, default=ROOT / "results/accuracy")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)

@@ -10,7 +10,7 @@ The same models (untrained, 128 wide, saved as files), constant energy, 0.5 fs, 
 
     watched       32 walkers as `explore` moves them: every limit watched at every step, a frame kept every tenth
 
-in turn, in one process, `--repeats` times; medians. Besides, the forces of every member against stock SchNetPack on
+in turn, stock in a process that keeps denormal numbers, `--repeats` times; medians. Besides, the forces of every member against stock SchNetPack on
 rattled structures, and the drift of the total energy over 1,000 steps of ours, with kernels and without. `--plot` draws
 steps a second against walkers, for 9, 21 and 108 (periodic) atoms. The last line is JSON:
 
@@ -195,14 +195,16 @@ def measure(case: str, models: tuple[list[Path], list[Path]], atoms: Atoms, a: a
     took = time.perf_counter() - began
     difference = force_difference(fast, theirs, atoms, a.device)
     print(f"{case}: {fast.one_by_one_because or 'kernels'}, forces differ by {difference:.1e} eV/Å", flush=True)
+    plain = stock.process(a.threads)
     sides = {
-        "stock": lambda: run_stock(theirs, atoms, a.device, a.steps),
+        "stock": lambda: plain.submit(run_stock, theirs, atoms, a.device, a.steps).result(),
         "32 walkers": lambda: run_ours(fast, atoms, 32, a.steps),
         "one walker": lambda: run_ours(fast, atoms, 1, a.steps),
         "watched": lambda: run_watched(fast, atoms, 32, a.steps),
         "one by one, 32 walkers": lambda: run_ours(slow, atoms, 32, max(3, a.steps // 10)),
     }
     rates = compare(sides, a.repeats)
+    plain.shutdown()
     return {
         "vs_stock": rates["32 walkers"] / rates["stock"],
         "single_vs_stock": rates["one walker"] / rates["stock"],
@@ -221,14 +223,14 @@ def measure(case: str, models: tuple[list[Path], list[Path]], atoms: Atoms, a: a
 def plot(models: dict[str, tuple[list[Path], list[Path]]], a: argparse.Namespace) -> None:
     """Walkers times steps a second against walkers, for three systems and both networks."""
     names = {"schnet": "SchNet 128×6", "painn": "PaiNN 128×3"}
-    with figure(a.plot, columns=2, width=4.2) as panels:
+    with stock.process(a.threads) as plain, figure(a.plot, columns=2, width=4.2) as panels:
         for axes, (kind, (ours, theirs)) in zip(panels, models.items(), strict=True):
             committee = load(ours, a.device)
             for number, (name, atoms) in enumerate(structures().items()):
                 rates = [run_ours(committee, atoms, n, max(3, min(a.steps, 2000 // (n * len(atoms))))) for n in WALKERS]
                 label = f"{name}, {len(atoms)} atoms" + (" (periodic)" if atoms.pbc.any() else "")
                 axes.loglog(WALKERS, rates, "o-", color=f"C{number}", label=label)
-                alone = run_stock(theirs, atoms, a.device, max(3, a.steps // 5))
+                alone = plain.submit(run_stock, theirs, atoms, a.device, max(3, a.steps // 5)).result()
                 axes.axhline(alone, color=f"C{number}", linestyle=":", linewidth=1.2)
             axes.set(title=names[kind], xlabel="walkers", ylabel="walkers × steps a second")
             axes.set_xticks(WALKERS, [str(n) for n in WALKERS], minor=False)

@@ -1,6 +1,8 @@
 """SchNetPack 2.2 as its own configuration for MD17 sets it up: data module, task and trainer, nothing of ours in it."""
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,20 @@ from ase import Atoms
 from schnetpack.data import ASEAtomsData, AtomsDataModule
 from schnetpack.interfaces import SpkCalculator, SpkEnsembleCalculator
 from torch.utils.data import Sampler
+
+
+def process(threads: int, denormals: bool = True) -> ProcessPoolExecutor:
+    """A process of its own, where numbers below 1e-38 stay what they are, as where SchNetPack runs alone.
+
+    Importing ouroboros.models has them taken for zero in all threads that begin later; here they can be kept.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin, initargs=(threads, denormals))
+
+
+def _begin(threads: int, denormals: bool) -> None:
+    torch.set_flush_denormal(not denormals)
+    torch.set_num_threads(threads)
 
 
 class GivenOrder(Sampler):

@@ -77,8 +77,8 @@ def test_the_loss_curve_is_that_of_stock_schnetpack(
     assert fit.history["train_loss"].iloc[-1] < 0.97 * fit.history["train_loss"].iloc[0]
 
 
-@pytest.mark.parametrize(("kind", "parts"), [("schnet", 1), ("painn", 3), ("so3net", 1)])
-def test_a_compiled_training_is_the_training(frames, model_settings, training_settings, kind, parts):
+@pytest.mark.parametrize(("kind", "parts", "loss"), [("schnet", 1, "l1"), ("painn", 3, "l2norm"), ("so3net", 1, "l1")])
+def test_a_compiled_training_is_the_training(frames, model_settings, training_settings, kind, parts, loss):
     """Molecules of two sizes and a crystal, a last batch that is smaller, clipping and an average of the weights."""
     crystal = bulk("Cu", cubic=True)
     crystal.rattle(0.1, seed=1)
@@ -89,7 +89,7 @@ def test_a_compiled_training_is_the_training(frames, model_settings, training_se
     frames = Frames.concatenate([frames.take(np.arange(24)).with_columns(round=0), crystal])
     settings = {
         **training_settings, "epochs": 3, "validate_every_epochs": 3, "precision": "float64", "gradient_clip": 1.0,
-        "average_decay": 0.9, "batch_size": 7, "accumulation": parts,
+        "average_decay": 0.9, "batch_size": 7, "accumulation": parts, "loss": loss,
     }  # fmt: skip
     network = {**model_settings, "representation": kind, "n_interactions": 1, "n_atom_basis": 8, "n_filters": 8}
     eager = train_member(frames, network, settings, seed=1)

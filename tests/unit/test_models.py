@@ -204,3 +204,13 @@ def test_offsets_of_mixed_compositions_are_the_elements_energies():
 def test_offsets_of_one_composition_add_up_to_the_mean_energy(water):
     offsets = fit_energy_offsets(water)
     assert offsets[8] + 2 * offsets[1] == pytest.approx(water.energy.mean(), abs=1e-8)
+
+
+def test_numbers_that_slow_a_processor_down_are_zeros_in_every_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        far = torch.full((2**20,), 1e-30) * 1e-10
+    finally:
+        torch.set_num_threads(threads)
+    assert not far.any()

@@ -14,6 +14,7 @@ from ouroboros.graphs import Graphs
 from ouroboros.models import load_model, save_model
 from ouroboros.training import number_of_epochs, train_member
 from ouroboros.training.bootstrap import resampled
+from ouroboros.training.losses import summed_error
 
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 
@@ -149,6 +150,25 @@ def test_a_step_in_parts_is_the_same_step(frames, model_settings, short):
     np.testing.assert_allclose(weights(parts), weights(whole), rtol=0, atol=1e-9)
     np.testing.assert_allclose(parts.history["train_loss"], whole.history["train_loss"], rtol=1e-9)
     assert parts.summary["steps"] == whole.summary["steps"]
+
+
+def test_the_length_of_errors_knows_no_axes():
+    """The frame turned, its forces are turned: the loss and its share in each error are those of before."""
+    predicted, labels = torch.randn(2, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    turn = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))[0]
+    lengths = summed_error("l2norm", "forces")
+    gradients = []
+    for matrix in (torch.eye(3, dtype=torch.float64), turn):
+        turned = (predicted @ matrix).requires_grad_()
+        loss = lengths(turned, labels @ matrix)
+        assert loss.item() == pytest.approx(3**0.5 * (predicted - labels).norm(dim=1).sum().item())
+        gradients.append(torch.autograd.grad(loss, turned)[0] @ matrix.T)
+    torch.testing.assert_close(gradients[0], gradients[1])
+    same = labels.clone().requires_grad_()
+    assert not torch.autograd.grad(lengths(same, labels), same)[0].any(), "an atom without an error pulls nowhere"
+    alike = torch.full((1, 3), 0.1), torch.zeros(1, 3)
+    assert lengths(*alike).item() == pytest.approx(summed_error("l1", "forces")(*alike).item())
+    assert isinstance(summed_error("l2norm", "energy"), torch.nn.L1Loss)
 
 
 def test_precision_is_that_of_weights_and_file(frames, model_settings, short, tmp_path):

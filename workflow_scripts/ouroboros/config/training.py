@@ -14,7 +14,9 @@ class Training(Section):
         1, "work the frames of a step off in so many parts: the same step with less memory", ge=1, le=100000
     )
     precision: Literal["float32", "float64"] = key("float32", "of weights and data")
-    loss: Literal["mse", "l1"] = key("l1", "mse: mean squared error; l1: mean absolute error")
+    loss: Literal["mse", "l1", "l2norm"] = key(
+        "l2norm", "mse: mean squared error; l1: mean absolute error; l2norm: the same, of forces the length of the error"
+    )
     energy_weight: float = key(0.05, "weight of the energy in the loss (error in eV)", ge=0, le=1000)
     force_weight: float = key(0.95, "weight of the forces in the loss (error in eV/Å)", ge=0, le=1000)
     stress_weight: float = key(
@@ -25,7 +27,7 @@ class Training(Section):
         "compile the step (CPU): half a minute, then twice as fast; auto: from 5000 steps on, with a C++ compiler",
     )
     # the optimiser
-    learning_rate: float = key(2e-3, "AdamW's peak learning rate", gt=0, lt=1)
+    learning_rate: float = key(4e-3, "AdamW's peak learning rate", gt=0, lt=1)
     weight_decay: float = key(0.0, "AdamW's weight decay", ge=0, lt=1)
     gradient_clip: float | None = key(None, "largest gradient norm; null: not clipped", gt=0)
     schedule: Literal["one_cycle", "cosine", "plateau", "constant"] = key(

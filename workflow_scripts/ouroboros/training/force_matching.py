@@ -11,9 +11,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ..graphs import COUNTS, PARTS
 from .checks import WEIGHTS
+from .losses import summed_error
 from .schedules import linear_warmup, plateau, schedule
 
-LOSSES = {"mse": torch.nn.MSELoss, "l1": torch.nn.L1Loss}
 Step = Callable[[dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -46,7 +46,7 @@ class ForceMatching(spk.AtomisticTask):
             clock: seconds since the training began, those before a kill included.
         """
         outputs = [
-            spk.task.ModelOutput(name, LOSSES[training["loss"]](reduction="sum"), training[weight], metrics={})
+            spk.task.ModelOutput(name, summed_error(training["loss"], name), training[weight], metrics={})
             for name, weight in WEIGHTS.items()
             if training[weight] > 0
         ]

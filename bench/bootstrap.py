@@ -8,8 +8,8 @@ tested on the 1,000 test frames. The last line is JSON, `<committee>_<figure>` f
 
     force_mae_meV_per_A, member_force_mae_meV_per_A (mean over the members)
     spearman: rank correlation of spread and force error over atoms
-    factor: by which the spread has to be multiplied
-    coverage_1_sigma: share of atoms within one calibrated spread
+    scale: rms force error at a spread of 1 eV/Å, calibrated
+    coverage_90: share of atoms within the calibrated 90 % interval
 """
 
 import argparse
@@ -48,14 +48,14 @@ def committee(frames: Frames, epochs: int, members: int, bootstrap: bool) -> Com
 
 def measure(trained: Committee, validation: Frames, test: Frames) -> dict[str, float]:
     """Errors and quality of the spread on the test frames."""
-    factor, predicted = calibrate(trained.predict(validation), validation), trained.predict(test)
-    found = quality(predicted, test, factor)
+    calibration, predicted = calibrate(trained.predict(validation), validation), trained.predict(test)
+    (told,) = quality(predicted, test, {"test": np.ones(len(test), bool)}, calibration)
     return {
         "force_mae_meV_per_A": float(1000 * np.abs(predicted.forces - test.forces).mean()),
         "member_force_mae_meV_per_A": float(1000 * np.abs(predicted.member_forces - test.forces).mean()),
-        "spearman": found["spearman"] or 0.0,
-        "factor": factor,
-        "coverage_1_sigma": found["coverage_1_sigma"] or 0.0,
+        "spearman": told.figures["spearman"],
+        "scale": calibration.scale,
+        "coverage_90": told.figures["calibrated"]["coverage_90"],
     }
 
 

@@ -10,9 +10,10 @@ The same models (untrained, 128 wide, saved as files), constant energy, 0.5 fs, 
 
     watched       32 walkers as `explore` moves them: every limit watched at every step, a frame kept every tenth
 
-in turn, stock in a process that keeps denormal numbers, `--repeats` times; medians. Besides, the forces of every member against stock SchNetPack on
-rattled structures, and the drift of the total energy over 1,000 steps of ours, with kernels and without. `--plot` draws
-steps a second against walkers, for 9, 21 and 108 (periodic) atoms. The last line is JSON:
+in turn, stock in a process that keeps denormal numbers, `--repeats` times; medians. Besides, the forces of every
+member against stock SchNetPack on rattled structures, and the drift of the total energy over 1,000 steps of ours, with
+kernels and without. `--plot` draws steps a second against walkers, for 9, 21 and 108 (periodic) atoms. The last line is
+JSON:
 
     <case>_vs_stock, <case>_single_vs_stock: walkers times steps a second of ours over those of stock
     <case>_vs_one_by_one: likewise over SchNetPack's modules in our dynamics, 32 walkers

@@ -16,7 +16,8 @@ The first epoch of each run is left out (workers start, the step is compiled); w
 Ethanol comes from rMD17 (../shared), aspirin is rattled and labelled with GFN2-xTB. Then the loss curves of stock and
 ours for the same seed and batches, and the memory of 100,000 frames of aspirin. The last line is JSON:
 
-    <case>_vs_stock, <case>_vs_bare, <case>_vs_bare_flushed: samples a second of ours, compiled, over those of the other side (medians)
+    <case>_vs_stock, <case>_vs_bare, <case>_vs_bare_flushed: samples a second of ours, compiled, over those of the other
+        side (medians)
     <case>_eager_vs_stock, ...: without compiling
     <case>_compile_s: seconds that compiling took, the compiler's cache being empty
     loss_curve_deviation: largest relative difference of the epochs' training losses, eager and compiled

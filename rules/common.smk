@@ -119,6 +119,11 @@ def labels_before(wildcards):
     return [f"{round_folder(wildcards.arm, r)}/labels.json" for r in range(int(wildcards.r))]
 
 
+def prospective_before(wildcards):
+    """How the uncertainty fared on those labels."""
+    return [f"{round_folder(wildcards.arm, r)}/prospective/uncertainty.json" for r in range(int(wildcards.r))]
+
+
 def round_folder(arm, r):
     return ROUND.format(arm=arm, r=r)
 

@@ -59,3 +59,36 @@ rule check_labels:
         "../envs/label.yaml"
     script:
         "../workflow_scripts/check_labels.py"
+
+
+rule prospective:
+    """The committee's uncertainty about structures before they were labelled, against its errors on their labels."""
+    input:
+        models=computed_models,
+        calibration=computed("test/calibration.json"),
+        labels=f"{ROUND}/labels.extxyz",
+    output:
+        quality=f"{ROUND}/prospective/uncertainty.json",
+        figure=report(
+            f"{ROUND}/prospective/uncertainty.svg",
+            category="4. Exploration and selection",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "uncertainty before, error after"},
+            caption="../docs/captions/prospective.rst",
+        ),
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/prospective.log",
+    benchmark:
+        f"{TIMES}/{{arm}}/round_{{r}}/prospective.tsv"
+    wildcard_constraints:
+        arm="(committee|random)-[0-9]+",
+    conda:
+        "../envs/mlip.yaml"
+    threads: THREADS
+    resources:
+        gpu=GPUS,
+        mem_mb=2000,
+    params:
+        device=config["device"],
+    script:
+        "../workflow_scripts/prospective.py"

@@ -25,6 +25,7 @@ rule report:
         split=f"{REFERENCE}/split.json",
         leakage=f"{REFERENCE}/leakage.json",
         labels=labels_before,
+        prospective=prospective_before,
         trainings=trainings_up_to,
     output:
         table=report(

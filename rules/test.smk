@@ -52,6 +52,7 @@ rule test:
     params:
         device=config["device"],
         by=error_columns(),
+        split=split_settings(),  # which test frames are of the start set's kind
     script:
         "../workflow_scripts/test.py"
 

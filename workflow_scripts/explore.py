@@ -7,6 +7,7 @@ from ouroboros.job import start
 with start(snakemake) as job:
     import numpy as np
 
+    from ouroboros.calibration import Calibration
     from ouroboros.datasets import TRAIN
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, fingerprint, run_walkers
     from ouroboros.frames import Frames
@@ -30,7 +31,7 @@ with start(snakemake) as job:
         rng=rng,
         ensemble=Ensemble.from_settings(settings),
         ramp_to_K=settings["ramp_to_K"],
-        limits=Limits.from_settings(settings, read_json(files.calibration)["factor"]),
+        limits=Limits.from_settings(settings, Calibration.from_record(read_json(files.calibration))),
         spares=structures[walkers:],
         bias=settings["bias"],
         saved=SavedRun(params.state, work),

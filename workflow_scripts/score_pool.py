@@ -3,6 +3,7 @@
 from ouroboros.job import start
 
 with start(snakemake) as job:
+    from ouroboros.calibration import Calibration
     from ouroboros.committee import Committee
     from ouroboros.datasets import load_split
     from ouroboros.frames import Frames
@@ -16,7 +17,7 @@ with start(snakemake) as job:
     pool = read_database(files.database, place).with_columns(place=place)
     pool = not_yet_learned(pool, Frames.load(files.dataset))
     prediction = Committee.load(files.models, job.device).predict(pool)
-    factor = read_json(files.calibration)["factor"]
-    write_exploration(snakemake.output.trajectory, as_walks(pool, prediction, factor), timestep_fs=0.0)
+    calibration = Calibration.from_record(read_json(files.calibration))
+    write_exploration(snakemake.output.trajectory, as_walks(pool, prediction, calibration), timestep_fs=0.0)
     walker_table([], timestep_fs=0.0).to_csv(snakemake.output.walkers, index=False)  # nothing walks
     job.say(f"{snakemake.wildcards.arm} round {snakemake.wildcards.r}: {len(pool)} frames left in the pool")

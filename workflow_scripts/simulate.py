@@ -7,6 +7,7 @@ from ouroboros.job import start
 with start(snakemake) as job:
     import numpy as np
 
+    from ouroboros.calibration import Calibration
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
@@ -14,12 +15,12 @@ with start(snakemake) as job:
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
-    dataset, calibration = Frames.load(files.dataset), read_json(files.calibration)
+    dataset, calibration = Frames.load(files.dataset), Calibration.from_record(read_json(files.calibration))
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
     structures = dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms()
     committee = job.committee(files.models, stress=settings["ensemble"] == "npt")
     work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
-    ensemble, limits = Ensemble.from_settings(settings), Limits.from_settings(settings, calibration["factor"])
+    ensemble, limits = Ensemble.from_settings(settings), Limits.from_settings(settings, calibration)
     ensemble.check(structures, committee.stress)
     common = {"rng": rng, "limits": limits}
     common |= {"timestep_fs": timestep_fs, "temperatures_K": settings["temperature_K"], "report": True}

@@ -1,16 +1,21 @@
 """Figures of the test: the numbers that stand on them, and sets of any size and kind."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from ouroboros import accuracy_figures
 from ouroboros.accuracy import measure
+from ouroboros.calibration import gaussian
 from ouroboros.committee import Prediction
 from ouroboros.frames import Frames
-from ouroboros.uncertainty import force_errors, quality
+from ouroboros.uncertainty import quality
+from ouroboros.uncertainty_figure import uncertainty
 
 KILOBYTE = 1024
+CALIBRATION = replace(gaussian(), scale=1.5)
 
 
 def of_size(n_frames, members=2, seed=0):
@@ -31,14 +36,18 @@ def of_size(n_frames, members=2, seed=0):
     return frames, Prediction(energy, forces + 0.05 * generator.normal(size=(members, 3 * n_frames, 3)), frames.n_atoms)
 
 
+def sets_of(prediction, frames):
+    """The quality of the uncertainty on cold and on hot frames."""
+    cold = frames.columns["temperature_K"] < 400
+    return quality(prediction, frames, {"in_domain": cold, "out_of_domain": ~cold}, CALIBRATION)
+
+
 def draw(frames, prediction, folder):
-    """All three figures of one test, as texts of SVG."""
+    """All three figures of one test, as texts of SVG; the hotter frames are out of the domain."""
     figures = measure(prediction, frames)["committee"]
     accuracy_figures.parity(prediction, frames, figures, folder / "parity.svg")
     accuracy_figures.histograms(prediction, frames, folder / "errors.svg")
-    sigma = 1.5 * prediction.force_std
-    told = quality(prediction, frames, 1.5)
-    accuracy_figures.uncertainty(force_errors(prediction, frames), sigma, told, folder / "uncertainty.svg")
+    uncertainty(sets_of(prediction, frames), CALIBRATION, folder / "uncertainty.svg")
     return {name: (folder / f"{name}.svg").read_text() for name in ("parity", "errors", "uncertainty")}
 
 
@@ -69,8 +78,15 @@ def test_the_numbers_of_the_metrics_stand_on_the_figures(tmp_path):
         "450 K",
     ):
         assert words in texts["errors"], words
-    coverage = quality(prediction, frames, 1.5)["coverage_1_sigma"]
-    assert f"{coverage:.0%} within one σ" in texts["uncertainty"]
+    inside, outside = sets_of(prediction, frames)
+    for words in (
+        "rms in twelfths, in domain",
+        f"in domain: area {inside.figures['calibrated']['miscalibration_area']:.3f}",
+        f"out of domain: area {outside.figures['calibrated']['miscalibration_area']:.3f}",
+        f"bare spread: {inside.figures['bare']['miscalibration_area']:.3f}",
+        f"{inside.figures['calibrated']['coverage_90']:.0%}, {outside.figures['calibrated']['coverage_90']:.0%}",
+    ):
+        assert words in texts["uncertainty"], words
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Dynamics: the physics against known answers and ASE, and every fault stops its own walker alone."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ase.md.verlet import VelocityVerlet
 from known_potentials import wells
 
 from ouroboros.calculator import CommitteeCalculator
+from ouroboros.calibration import gaussian
 from ouroboros.committee import Committee
 from ouroboros.dynamics import NVE, Limits, langevin, run_walkers
 from ouroboros.frames import Frames
@@ -349,7 +351,12 @@ def test_a_walker_over_the_hard_limit_stops_alone_and_says_by_how_much(committee
     low, high = (run([a], committee, steps=0)[0].uncertainty[0] for a in (starts[0], strange))
     factor, limit = 2.0, 2.0 * high * 0.9
     assert low < 0.5 * high, "the strange structure is not strange to the committee"
-    walks = run([*starts, strange], committee, steps=10, limits=Limits(hard_limit=limit, calibration=factor))
+    walks = run(
+        [*starts, strange],
+        committee,
+        steps=10,
+        limits=Limits(hard_limit=limit, calibration=replace(gaussian(), scale=factor)),
+    )
     assert [walk.survived for walk in walks] == [True, True, False]
     words = walks[2].ended.split()
     assert (words[0], words[2:]) == ("uncertainty", ["eV/Å", "at", "step", "0"])

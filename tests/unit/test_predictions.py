@@ -45,7 +45,7 @@ def kept(reference, tmp_path):
     forces = frames.forces + 0.05 * generator.normal(size=(3, len(frames.numbers), 3))
     prediction = Prediction(energy, forces, frames.n_atoms)
     (tmp_path / DEMO).parent.mkdir(parents=True)
-    save_predictions(tmp_path / DEMO, prediction, frames, indices, FACTOR)
+    save_predictions(tmp_path / DEMO, prediction, frames, indices, FACTOR * prediction.force_std)
     return tmp_path / DEMO, frames, indices, prediction
 
 
@@ -60,7 +60,7 @@ def test_the_metrics_can_be_computed_again_from_what_was_kept(kept, reference):
     assert (read["energy_eV"] == frames.energy).all() and (read["forces_eV_per_A"] == frames.forces).all()
     assert (read["numbers"] == frames.numbers).all()
     assert read["column_source"].tolist() == frames.columns["source"].tolist()
-    assert read["calibration_factor"] == FACTOR
+    assert (read["uncertainty_eV_per_A"] == FACTOR * prediction.force_std).all()
 
 
 def test_stress_is_kept_where_it_was_predicted_and_labelled(kept, tmp_path):
@@ -68,7 +68,7 @@ def test_stress_is_kept_where_it_was_predicted_and_labelled(kept, tmp_path):
     stress = np.zeros((5, 3, 3))
     frames = Frames(**{**frames.__dict__, "stress": stress})
     told = Prediction(prediction.member_energy, prediction.member_forces, frames.n_atoms, np.ones((3, 5, 3, 3)))
-    save_predictions(tmp_path / "stress.npz", told, frames, indices, FACTOR)
+    save_predictions(tmp_path / "stress.npz", told, frames, indices, told.force_std)
     with np.load(tmp_path / "stress.npz") as stored:
         assert (stored["stress_eV_per_A3"] == stress).all()
         assert (stored["member_stress_eV_per_A3"] == told.member_stress).all()
@@ -78,7 +78,7 @@ def test_stress_is_kept_where_it_was_predicted_and_labelled(kept, tmp_path):
 def test_without_temperatures_they_are_nan(kept, tmp_path):
     _, frames, indices, prediction = kept
     bare = Frames(**{**frames.__dict__, "columns": {}})
-    save_predictions(tmp_path / "bare.npz", prediction, bare, indices, FACTOR)
+    save_predictions(tmp_path / "bare.npz", prediction, bare, indices, prediction.force_std)
     with np.load(tmp_path / "bare.npz") as stored:
         assert np.isnan(stored["temperature_K"]).all() and stored["temperature_K"].shape == (5,)
 

@@ -19,7 +19,9 @@ TARGETS = {
     "survival_fraction": 0.95,
 }
 
-QUALITY = {"spearman": 0.5, "error_over_uncertainty_rms": 1.25}
+SIZES = {"coverage_90": 0.85, "miscalibration_area": 0.04, "error_over_uncertainty_rms": 1.25}
+QUALITY = {"in_domain": {"frames": 40, "spearman": 0.5, "calibrated": SIZES}}
+PROSPECTIVE = {"spearman": 0.3, "calibrated": {"coverage_90": 0.7}}
 LABELS = {"n_labelled": 57, "n_failed": 3}
 WELL = {"interventions": [], "warnings": []}
 OVERFITTED = {"interventions": [], "warnings": ["overfitting: after epoch 3 the validation loss rose by 20 %"]}
@@ -89,7 +91,10 @@ def test_figures_come_from_the_files_of_the_round(files):
         "labels": 72,
         "energy_mae_meV": 21.0,
         "force_mae_meV_per_A": 52.25,
+        "uncertainty_of": "in_domain",
         "uncertainty_spearman": 0.5,
+        "coverage_90": 0.85,
+        "miscalibration_area": 0.04,
         "error_over_uncertainty_rms": 1.25,
         "frames_explored": 800,
         "candidates": 200,
@@ -108,16 +113,17 @@ def test_figures_lead_to_a_decision_in_plain_json(decisions):
 
 
 def test_round_table_has_a_row_a_round(decisions):
-    table = round_table(decisions, [LABELS], TRAININGS)
+    table = round_table(decisions, [LABELS], TRAININGS, [PROSPECTIVE])
     assert table["round"].tolist() == [0, 1]
     assert table["labels"].tolist() == [72, 72]
     assert table["checks_failed"].tolist() == ["bonds", "bonds"]
     assert table["labelled"].tolist() == [57, 0]
+    assert table["prospective_coverage_90"].tolist()[0] == 0.7 and table["prospective_coverage_90"].isna()[1]
     assert table["failed"].tolist() == [3, 0]
     assert table["state"].tolist() == ["continue", "budget_spent"]
     assert table["training"].tolist() == ["nothing unusual", "overfitting (member 0, 1); diverged (member 1)"]
     decisions[0]["figures"]["checks_failed"] = []
-    assert round_table(decisions, [LABELS], TRAININGS)["checks_failed"][0] == "none"
+    assert round_table(decisions, [LABELS], TRAININGS, [PROSPECTIVE])["checks_failed"][0] == "none"
 
 
 def test_model_card_says_what_the_reader_needs(decisions, files):
@@ -128,7 +134,7 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         {"level_of_theory": "GFN2-xTB", "molecule": "ethanol", "licence": "CC0", "citation": "Somebody 2020"},
         {"test": 240, "strategy": "trajectory"},
         {"smallest_rmsd_A": 0.1234},
-        round_table(decisions, [LABELS], TRAININGS),
+        round_table(decisions, [LABELS], TRAININGS, [PROSPECTIVE]),
         json.loads(Path(files["metrics"]).read_text()),
     )
     for words in (
@@ -138,6 +144,8 @@ def test_model_card_says_what_the_reader_needs(decisions, files):
         "72 labels",
         "240 frames",
         "0.123 Å",
+        "40 test frames in the domain of the start set: 85% of the force errors within its 90 % interval",
+        "miscalibration area 0.040",
         "1.25",
     ):
         assert words in card
@@ -165,12 +173,17 @@ def test_terminal_shows_every_arm_and_round_in_order(decisions, tmp_path):
     answer = command(results)
     assert answer.returncode == 0, answer.stderr
     header, *rows = answer.stdout.splitlines()
-    assert "force MAE (meV/Å)" in header and "walkers survived" in header and "decision" in header
+    assert (
+        "force MAE (meV/Å)" in header
+        and "within 90 %" in header
+        and "walkers survived" in header
+        and "decision" in header
+    )
     assert [row.split()[:2] for row in rows] == [
         [arm, number] for arm in ("committee-42", "random-42") for number in ("0", "2", "10")
     ]
-    assert rows[0].split() == ["committee-42", "0", "72", "21.0", "52.2", "200", "3/4", "3", "continue"]
-    assert rows[1].split()[7] == "-"  # not labelled
+    assert rows[0].split() == ["committee-42", "0", "72", "21.0", "52.2", "200", "85%", "3/4", "3", "continue"]
+    assert rows[1].split()[8] == "-"  # not labelled
 
 
 def test_a_broken_round_is_exit_code_1(decisions, tmp_path):
@@ -205,7 +218,7 @@ def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
 
 
 def test_table_is_readable_by_pandas(decisions, tmp_path):
-    round_table(decisions, [LABELS], TRAININGS).to_csv(tmp_path / "rounds.csv", index=False)
+    round_table(decisions, [LABELS], TRAININGS, [PROSPECTIVE]).to_csv(tmp_path / "rounds.csv", index=False)
     stored = pd.read_csv(tmp_path / "rounds.csv")
     assert stored["force_mae_meV_per_A"].tolist() == [52.25, 52.25]
     assert stored["reason"].tolist() == [decision["reason"] for decision in decisions]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ouroboros.calibration import gaussian
 from ouroboros.committee import Prediction
 from ouroboros.frames import Frames
 from ouroboros.uncertainty import calibrate, force_errors, quality
@@ -39,31 +40,39 @@ def synthetic(scale, n_atoms=4000, n_members=4, seed=0):
     return Prediction(np.zeros((n_members, n_atoms)), sigma * scatter, np.ones(n_atoms, int)), labelled(truth)
 
 
+def whole(prediction, frames, calibration):
+    """The figures of all frames."""
+    (told,) = quality(prediction, frames, {"all": np.ones(len(frames), bool)}, calibration)
+    return told.figures
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_calibration_finds_a_known_scale(scale):
-    prediction, frames = synthetic(scale)
-    variance = prediction.member_forces.var(axis=0, ddof=1).mean() / (frames.forces.var() / scale**2)
-    assert calibrate(prediction, frames) == pytest.approx(scale / np.sqrt(variance), rel=0.03)
-    # 12,000 error components: their root mean square is known to 1 %.
-    assert quality(prediction, frames, calibrate(prediction, frames))["error_over_uncertainty_rms"] == pytest.approx(1)
+    prediction, frames = synthetic(scale, n_members=40)  # their own scatter hardly blurs what they say
+    found = calibrate(prediction, frames)
+    assert found.scale == pytest.approx(scale, rel=0.05)
+    assert found.power == pytest.approx(1, abs=0.05)
+    assert whole(prediction, frames, found)["calibrated"]["error_over_uncertainty_rms"] == pytest.approx(1, abs=0.02)
 
 
 def test_calibration_carries_over_to_other_frames():
-    factor = calibrate(*synthetic(2.0, seed=1))
-    assert quality(*synthetic(2.0, seed=2), factor)["error_over_uncertainty_rms"] == pytest.approx(1.0, rel=0.05)
+    found = whole(*synthetic(2.0, seed=2), calibrate(*synthetic(2.0, seed=1)))
+    assert found["calibrated"]["error_over_uncertainty_rms"] == pytest.approx(1.0, rel=0.05)
+    assert found["calibrated"]["coverage_90"] == pytest.approx(0.9, abs=0.02)
+    assert found["bare"]["coverage_90"] < 0.6
 
 
-def test_calibration_by_hand():
+def test_errors_are_lengths():
     prediction, frames = along_x([3.0, 0.0], [1.0, 1.0]), labelled([[0, 4.0, 0], [0, 0, 1.0]])
     assert force_errors(prediction, frames).tolist() == [5.0, 1.0]
-    assert calibrate(prediction, frames) == pytest.approx(np.sqrt(13 / 2))
 
 
-def test_calibrated_uncertainty_does_not_depend_on_the_members_own_scale():
+def test_expected_errors_do_not_depend_on_the_unit():
     prediction, frames = synthetic(1.5)
     half = Prediction(prediction.member_energy, prediction.member_forces / 2, prediction.n_atoms)
-    half_truth = labelled(frames.forces / 2)
-    assert calibrate(half, half_truth) == pytest.approx(calibrate(prediction, frames))
+    expected = calibrate(prediction, frames).expected_error(prediction.force_std)
+    of_half = calibrate(half, labelled(frames.forces / 2)).expected_error(half.force_std)
+    np.testing.assert_allclose(of_half, expected / 2, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -71,29 +80,35 @@ def test_calibrated_uncertainty_does_not_depend_on_the_members_own_scale():
 )
 def test_rank_correlation_on_known_orders(errors, expected):
     prediction = along_x(errors, [0.1, 0.2, 0.3, 0.4])
-    assert quality(prediction, labelled(np.zeros((4, 3))), 1.0)["spearman"] == pytest.approx(expected)
+    assert whole(prediction, labelled(np.zeros((4, 3))), gaussian())["spearman"] == pytest.approx(expected)
 
 
-def test_coverage_is_the_share_of_errors_within_the_calibrated_spread():
-    prediction = along_x([0.5, 1.0, 1.9, 2.1], np.full(4, np.sqrt(0.5)))  # a spread of 1
-    frames = labelled(np.zeros((4, 3)))
-    assert quality(prediction, frames, 2.0)["coverage_1_sigma"] == 0.75
-    assert quality(prediction, frames, 0.9)["coverage_1_sigma"] == 0.25
+def test_sets_are_told_apart():
+    prediction, frames = along_x([0.1, 0.2, 3.0, 4.0], np.full(4, 0.1)), labelled(np.zeros((4, 3)))
+    near, far = quality(
+        prediction, frames, {"near": np.arange(4) < 2, "none": np.zeros(4, bool), "far": np.arange(4) > 1}, gaussian()
+    )
+    assert [near.name, far.name] == ["near", "far"]
+    assert near.error.tolist() == [0.1, 0.2] and far.error.tolist() == [3.0, 4.0]
+    assert (
+        near.figures["calibrated"]["error_over_uncertainty_rms"]
+        < far.figures["calibrated"]["error_over_uncertainty_rms"] / 10
+    )
 
 
 def test_a_trained_committee_is_more_uncertain_where_it_is_more_wrong(committee, frames):
     validation = frames.take(frames.columns["subset"] == "validation")
     prediction = committee.predict(validation)
-    factor = calibrate(prediction, validation)
-    assert 0.1 < factor < 10
-    assert quality(prediction, validation, factor)["spearman"] > 0.2
+    found = calibrate(prediction, validation)
+    assert 0.1 < found.scale < 10
+    assert whole(prediction, validation, found)["spearman"] > 0.2
 
 
 def test_a_committee_of_one_has_no_uncertainty():
     prediction, frames = synthetic(1.0, n_atoms=10)
     alone = Prediction(prediction.member_energy[:1], prediction.member_forces[:1], prediction.n_atoms)
-    assert calibrate(alone, frames) == 1.0
-    assert set(quality(alone, frames, 1.0).values()) == {None}
+    assert not calibrate(alone, frames).expected_error(alone.force_std).any()
+    assert quality(alone, frames, {"all": np.ones(10, bool)}, gaussian()) == []
 
 
 @pytest.mark.parametrize("where", ["prediction", "label"])

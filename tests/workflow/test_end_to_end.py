@@ -36,6 +36,8 @@ LABELLED = [
     "label_failures.csv",
     "labels.json",
     "labels_checked.json",
+    "prospective/uncertainty.json",
+    "prospective/uncertainty.svg",
 ]
 
 

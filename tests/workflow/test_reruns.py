@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from conftest import TINY, changed, job_counts, snakemake
 
-LABELLING = {"select", "label", "gather", "check_labels", "dataset"}
+LABELLING = {"select", "label", "gather", "check_labels", "prospective", "dataset"}
 LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, "decide", "report", "compare"}
-LAST_ROUND = LOOP - {"label", "gather", "check_labels", "dataset"}
+LAST_ROUND = LOOP - {"label", "gather", "check_labels", "prospective", "dataset"}
 CHANGES = {
     "training.learning_rate": (0.02, LOOP),
     "training.from_scratch_every": (1, LAST_ROUND),

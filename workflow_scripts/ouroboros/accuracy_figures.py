@@ -1,4 +1,4 @@
-"""Figures of the test: predicted against label, histograms of the errors, error against uncertainty, by temperature."""
+"""Figures of the test: predicted against label, histograms of the errors, errors by temperature."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from .error_groups import groups_of
 from .error_statistics import composition_energy
@@ -22,7 +21,6 @@ DENSE = 4000  # points, above which a cloud is drawn as counts in hexagons
 MOST_CURVES = 6
 POINT: dict[str, Any] = {"markersize": 5, "markeredgewidth": 0, "alpha": 0.7, "rasterized": True}
 KINDS = {"MAE": "mae", "RMSE": "rmse", "largest": "max"}
-GREYS = ListedColormap(matplotlib.colormaps["Greys"](np.linspace(0.25, 1, 256)))  # one atom alone is not white
 
 
 def parity(prediction: Any, frames: Any, errors: dict[str, Any], path: str | Path) -> None:
@@ -71,51 +69,6 @@ def histograms(prediction: Any, frames: Any, path: str | Path) -> None:
         highest = _histogram(right, forces, elements, [f"C{number}" for number in range(len(elements))])
         right.set(xlabel="error of a force component (meV/Å)", ylabel="components", yscale="log")
         right.set_ylim(0.5, 12 * highest)
-
-
-def uncertainty(error: np.ndarray, sigma: np.ndarray, figures: dict[str, Any], path: str | Path) -> None:
-    """Force error of each test atom against its calibrated uncertainty, with the rms error of groups of atoms.
-
-    Between the blue lines lie 90 % of errors that are Gaussian in x, y and z with the rms that the uncertainty tells.
-
-    Args:
-        error: (n_atoms,) length of the force error, eV/Å.
-        sigma: (n_atoms,) calibrated uncertainty, eV/Å; all zero for a committee of one.
-        figures: what `uncertainty.quality` returned.
-        path: of the figure.
-    """
-    if not sigma.any():
-        sentence(path, "A committee of one member has no spread to tell its uncertainty by.")
-        return
-    with figure(path, width=5.2, height=4.2) as axes:
-        drawn = (error > 0) & (sigma > 0)
-        hexagons = axes.hexbin(
-            sigma[drawn],
-            error[drawn],
-            xscale="log",
-            yscale="log",
-            bins="log",
-            gridsize=40,
-            mincnt=1,
-            cmap=GREYS,
-            linewidths=0.1,
-            rasterized=True,
-        )
-        _count_bar(axes, hexagons, "atoms in a hexagon")
-        centre, rms = _twelfths(error, sigma)
-        ends = np.array([sigma[drawn].min(), sigma[drawn].max()])
-        low, high = np.sqrt(chi2.ppf([0.05, 0.95], df=3) / 3)
-        axes.loglog(ends, low * ends, color="C0", linewidth=0.9, label="90 % band of Gaussian errors")
-        axes.loglog(ends, high * ends, color="C0", linewidth=0.9)
-        axes.loglog(ends, ends, color="black", linewidth=0.8, linestyle="--", label="perfect calibration")
-        axes.loglog(centre, rms, "o-", color="C1", label="rms error in twelfths")
-        axes.set(xlabel="calibrated force uncertainty (eV/Å)", ylabel="force error (eV/Å)")
-        axes.set_ylim(bottom=max(error.min(), np.median(error) / 100))
-        plain_log(axes.xaxis)
-        plain_log(axes.yaxis)
-        axes.legend(loc="lower right")
-        within = f"{figures['coverage_1_sigma']:.0%} within one σ (Gaussian: 61%)"
-        axes.set_title(f"rank correlation {figures['spearman']:.2f}, {within}")
 
 
 def by_temperature(rounds: Sequence[dict[str, Any]], path: str | Path) -> None:
@@ -200,12 +153,6 @@ def _count_bar(axes: Axes, hexagons: Any, label: str) -> None:
 def _short(value: float) -> str:
     """Three digits, and never a power of ten."""
     return np.format_float_positional(float(f"{value:.3g}"), trim="-")
-
-
-def _twelfths(error: np.ndarray, sigma: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean uncertainty and rms error of twelve groups of equal size, from the least to the most uncertain."""
-    bins = [own for own in np.array_split(np.argsort(sigma), 12) if len(own)]
-    return [sigma[own].mean() for own in bins], [np.sqrt((error[own] ** 2).mean()) for own in bins]
 
 
 def _temperatures(frames: Any) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ import torch
 from schnetpack import properties
 from schnetpack.md.utils import activate_model_stress
 
-# Radial functions of far pairs are below 1e-38, and on Intel's cores each such number costs some hundred cycles: as zeros
-# they cost nothing, and a training takes half the time. Set before the threads begin, which take it over.
+# Radial functions of far pairs are below 1e-38, and on Intel's cores each such number costs some hundred cycles: as
+# zeros they cost nothing, and a training takes half the time. Set before the threads begin, which take it over.
 torch.set_flush_denormal(True)
 
 FORMAT = 1

@@ -9,7 +9,7 @@ from .frames import COLUMN, Frames
 
 
 def save_predictions(
-    path: str | Path, prediction: Prediction, frames: Frames, indices: np.ndarray, calibration_factor: float
+    path: str | Path, prediction: Prediction, frames: Frames, indices: np.ndarray, uncertainty: np.ndarray
 ) -> None:
     """Write an npz; docs/accuracy.md names its arrays and shows how to read them.
 
@@ -18,7 +18,7 @@ def save_predictions(
         prediction: of the committee for `frames`.
         frames: with labels.
         indices: (n_frames,) number of each frame in the reference, from 0.
-        calibration_factor: what turns the members' spread into an estimate of the force error.
+        uncertainty: (n_atoms_total,) expected length of the force error of each atom, eV/Å.
     """
     stress = {}
     if prediction.member_stress is not None and frames.has_stress.any():
@@ -34,7 +34,7 @@ def save_predictions(
         forces_eV_per_A=frames.forces,
         member_energy_eV=prediction.member_energy,
         member_forces_eV_per_A=prediction.member_forces,
-        calibration_factor=np.array(calibration_factor),
+        uncertainty_eV_per_A=uncertainty,
         temperature_K=frames.columns.get("temperature_K", np.full(len(frames), np.nan)),
         **stress,
         **columns,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from .decision import BROKEN
+from .domain import IN_DOMAIN, OUT_OF_DOMAIN
 from .records import read_json
 
 HELD_OUT = {  # what the test set is, by the strategy of the split
@@ -23,6 +24,7 @@ TERMINAL = {
     "energy_mae_meV": "energy MAE (meV)",
     "force_mae_meV_per_A": "force MAE (meV/Å)",
     "candidates": "candidates",
+    "coverage": "within 90 %",
     "survived": "walkers survived",
     "failed": "failed labels",
     "state": "decision",
@@ -39,14 +41,19 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         selection: select/selection.json.
         analysis: analysis/analysis.json.
     """
-    errors, quality = (read_json(metrics)[name] for name in ("committee", "uncertainty"))
+    errors, told = (read_json(metrics)[name] for name in ("committee", "uncertainty"))
+    quality = told.get(IN_DOMAIN) or told.get(OUT_OF_DOMAIN) or {}
+    sizes = quality.get("calibrated", {})
     counts, chosen, table = read_json(dataset), read_json(selection), pd.read_csv(walkers)
     return {
         "labels": counts["train"] + counts["validation"],
         "energy_mae_meV": errors["energy_mae_meV"],
         "force_mae_meV_per_A": errors["force_mae_meV_per_A"],
-        "uncertainty_spearman": quality["spearman"],
-        "error_over_uncertainty_rms": quality["error_over_uncertainty_rms"],
+        "uncertainty_of": next((name for name in (IN_DOMAIN, OUT_OF_DOMAIN) if name in told), "none"),
+        "uncertainty_spearman": quality.get("spearman"),
+        "coverage_90": sizes.get("coverage_90"),
+        "miscalibration_area": sizes.get("miscalibration_area"),
+        "error_over_uncertainty_rms": sizes.get("error_over_uncertainty_rms"),
         "frames_explored": chosen["explored"],
         "candidates": chosen["uncertain"],
         "uncertain_fraction": chosen["uncertain_fraction"],
@@ -59,7 +66,10 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
 
 
 def round_table(
-    decisions: list[dict[str, Any]], labels: list[dict[str, Any]], trainings: list[list[dict[str, Any]]]
+    decisions: list[dict[str, Any]],
+    labels: list[dict[str, Any]],
+    trainings: list[list[dict[str, Any]]],
+    prospective: list[dict[str, Any] | None],
 ) -> pd.DataFrame:
     """One row a round: the figures, what came of its labels, how training went, the decision and its reason.
 
@@ -67,6 +77,7 @@ def round_table(
         decisions: decision.json of each round.
         labels: labels.json of the rounds that were labelled, from round 0 on.
         trainings: training.json of each member of each round.
+        prospective: prospective/uncertainty.json of the rounds that were labelled.
     """
     rows = []
     for number, decision in enumerate(decisions):
@@ -74,6 +85,9 @@ def round_table(
         figures["checks_failed"] = ", ".join(figures["checks_failed"]) or "none"
         label = labels[number] if number < len(labels) else {"n_labelled": 0, "n_failed": 0}
         figures |= {"labelled": label["n_labelled"], "failed": label["n_failed"]}
+        before = (prospective[number] if number < len(prospective) else None) or {"calibrated": {}}
+        figures["prospective_spearman"] = before.get("spearman")
+        figures["prospective_coverage_90"] = before["calibrated"].get("coverage_90")
         figures["training"] = training_remarks(trainings[number])
         rows.append({"round": number, **figures, "state": decision["state"], "reason": decision["reason"]})
     return pd.DataFrame(rows)
@@ -99,7 +113,7 @@ def model_card(
     metrics: dict[str, Any],
 ) -> str:
     """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
-    last, errors, ratio = table.iloc[-1], metrics["committee"], metrics["uncertainty"]["error_over_uncertainty_rms"]
+    last, errors = table.iloc[-1], metrics["committee"]
     groups = {"all": errors, **{f"{t} K": part for t, part in metrics["by_temperature_K"].items()}}
     by_temperature = "\n".join(
         f"| {name} | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
@@ -120,7 +134,7 @@ def model_card(
 - {_sentence(metrics["verdict"]["energy"])}; RMSE {errors["energy_rmse_meV"]:.1f} meV
 - {_sentence(metrics["verdict"]["forces"])}; RMSE {errors["force_rmse_meV_per_A"]:.1f} meV/Å, largest error of a
   component {errors["force_max_meV_per_A"]:.0f} meV/Å
-- Force error over calibrated uncertainty on the test set (1 is right, above 1 is over-confident): {_number(ratio)}
+{_uncertainty_lines(metrics["uncertainty"])}
 - Training of the members: {last["training"]}
 - Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
 - Checks of the production run that failed: {last["checks_failed"]}
@@ -163,6 +177,7 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
                 "round": path.parts[-2].split("_")[1],
                 **{key: f"{figures[key]:.1f}" for key in ("energy_mae_meV", "force_mae_meV_per_A")},
                 **{key: str(figures[key]) for key in ("labels", "candidates")},
+                "coverage": "-" if figures.get("coverage_90") is None else f"{figures['coverage_90']:.0%}",
                 "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
                 "survived": f"{figures['walkers_survived']}/{figures['walkers']}" if figures["walkers"] else "-",
                 "state": decision["state"],
@@ -182,8 +197,22 @@ def _sentence(verdict: str) -> str:
     return verdict[:1].upper() + verdict[1:]
 
 
+def _uncertainty_lines(told: dict[str, Any]) -> str:
+    """A line each for the test frames in and out of the domain of the start set."""
+    lines = []
+    for name, where in ((IN_DOMAIN, "in the domain of the start set"), (OUT_OF_DOMAIN, "out of it, on purpose")):
+        if name in told:
+            sizes = told[name]["calibrated"]
+            lines.append(
+                f"- Uncertainty, {told[name]['frames']} test frames {where}: {sizes['coverage_90']:.0%} of the force "
+                f"errors within its 90 % interval, miscalibration area {sizes['miscalibration_area']:.3f}, error over "
+                f"uncertainty {_number(sizes['error_over_uncertainty_rms'])} (1 is right, above 1 is over-confident)"
+            )
+    return "\n".join(lines) or "- Uncertainty: not known, one member has no spread"
+
+
 def _number(value: float | None) -> str:
-    return "not known, one member has no spread" if value is None else f"{value:.2f}"
+    return "not known" if value is None else f"{value:.2f}"
 
 
 if __name__ == "__main__":

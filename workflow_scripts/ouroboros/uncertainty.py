@@ -1,10 +1,28 @@
-"""From the members' spread to an error in eV/Å that a threshold can be set on."""
+"""How good the uncertainty is: whether it ranks errors, and whether it has their size."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import mannwhitneyu, spearmanr
 
+from .calibration import LEVELS, Calibration, fit_calibration, gaussian
 from .committee import Prediction
 from .frames import Frames
+from .units import CHEMICAL_ACCURACY_MEV
+
+LARGE_ERROR = CHEMICAL_ACCURACY_MEV / 1000  # eV/Å; 1 kcal/mol/Å, in the length of the error on an atom
+GROUPS = 10  # of atoms by uncertainty, in which errors are averaged for ENCE
+
+
+@dataclass(frozen=True)
+class Told:
+    """A set of frames: its name, spread and error (n_atoms_total,) in eV/Å, and its figures (`figures_of`)."""
+
+    name: str
+    spread: np.ndarray
+    error: np.ndarray
+    figures: dict[str, Any]
 
 
 def force_errors(prediction: Prediction, frames: Frames) -> np.ndarray:
@@ -12,39 +30,125 @@ def force_errors(prediction: Prediction, frames: Frames) -> np.ndarray:
     return np.linalg.norm(prediction.forces - frames.forces, axis=1)
 
 
-def calibrate(prediction: Prediction, frames: Frames) -> float:
-    """The factor by which the spread is multiplied so that its mean square is that of the force errors.
-
-    Members trained on the same data agree more with one another than with the truth, so that the bare spread is
-    too small. To be called with frames that were neither trained nor tested on.
-
-    A committee of one has no spread: its factor is 1.
+def calibrate(prediction: Prediction, frames: Frames) -> Calibration:
+    """Learn from frames that were neither trained nor tested on; a committee of one has no spread to learn from.
 
     Raises:
         ValueError: spread or errors are zero or NaN.
     """
     if len(prediction.member_energy) == 1:
-        return 1.0
-    error, spread = force_errors(prediction, frames), prediction.force_std
-    factor = float(np.sqrt((error**2).mean() / (spread**2).mean())) if spread.any() else np.nan
-    if not (np.isfinite(factor) and factor > 0):
-        raise ValueError("the committee's uncertainty cannot be calibrated: its spread or its errors are zero or NaN")
-    return factor
+        return gaussian()
+    return fit_calibration(prediction.force_std, force_errors(prediction, frames), frames.n_atoms)
 
 
-def quality(prediction: Prediction, frames: Frames, factor: float) -> dict[str, float | None]:
-    """How well the calibrated spread tells where the errors are.
+def quality(
+    prediction: Prediction,
+    frames: Frames,
+    sets: dict[str, np.ndarray],
+    calibration: Calibration,
+) -> list[Told]:
+    """Each set of frames that is not empty, told apart; nothing for a committee of one.
+
+    Args:
+        prediction: of the committee for `frames`.
+        frames: with labels.
+        sets: masks (n_frames,) by name.
+        calibration: learned on other frames.
+
+    Raises:
+        ValueError: a spread or an error is NaN.
+    """
+    told = []
+    spread, error = prediction.force_std, force_errors(prediction, frames)
+    for name, chosen in sets.items():
+        if len(prediction.member_energy) > 1 and chosen.any():
+            atoms = chosen[frames.frame_of_atom]
+            own = spread[atoms], error[atoms]
+            told.append(Told(name, *own, figures_of(*own, frames.n_atoms[chosen], calibration)))
+    return told
+
+
+def figures_of(
+    spread: np.ndarray,
+    error: np.ndarray,
+    n_atoms: np.ndarray,
+    calibration: Calibration,
+    large_error: float = LARGE_ERROR,
+) -> dict[str, Any]:
+    """Figures for one set of frames; docs/uncertainty.md tells what each is.
+
+    Args:
+        spread: (n_atoms_total,) length of the members' standard deviation on each atom, eV/Å.
+        error: (n_atoms_total,) length of the force error of their mean, eV/Å.
+        n_atoms: (n_frames,) atoms of each frame; at least one frame.
+        calibration: learned on other frames.
+        large_error: eV/Å; what an error is called large from.
 
     Returns:
-        spearman: rank correlation of spread and force error over atoms; coverage_1_sigma: share of atoms whose error
-        is within one calibrated spread (for errors that are Gaussian in x, y and z it would be 61 %); rms ratio of
-        error over calibrated spread (1 is right). None of them for a committee of one.
+        Ranking, of atoms and of frames by their worst atom: `spearman`, `auc` (None where no error or every one is
+        large), `frame_spearman`, `frame_auc`; and `calibrated` and `bare`, the figures of `sizes` with the calibration
+        and for Gaussian errors of the bare spread.
+
+    Raises:
+        ValueError: a spread or an error is NaN.
     """
-    if len(prediction.member_energy) == 1:
-        return {"spearman": None, "coverage_1_sigma": None, "error_over_uncertainty_rms": None}
-    error, sigma = force_errors(prediction, frames), factor * prediction.force_std
+    if not (np.isfinite(spread).all() and np.isfinite(error).all()):
+        raise ValueError("the quality of the uncertainty cannot be told: a spread or an error is NaN")
+    starts = np.cumsum(n_atoms) - n_atoms
+    of_frames = [np.maximum.reduceat(values, starts) for values in (spread, error)]
     return {
-        "spearman": float(spearmanr(sigma, error).statistic),
-        "coverage_1_sigma": float((error <= sigma).mean()),
+        "frames": len(n_atoms),
+        "atoms": len(error),
+        "large_error_eV_per_A": large_error,
+        "spearman": rank_correlation(spread, error),
+        "auc": auc(spread, error > large_error),
+        "frame_spearman": rank_correlation(*of_frames),
+        "frame_auc": auc(of_frames[0], of_frames[1] > large_error),
+        "calibrated": sizes(spread, error, calibration),
+        "bare": sizes(spread, error, gaussian()),
+    }
+
+
+def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> dict[str, float | None]:
+    """Whether errors are as large as the uncertainty says.
+
+    Returns:
+        coverage_90: share of errors within the 90 % interval. miscalibration_area: mean distance of the share of
+        errors within an interval from the share that it promises, over intervals from 2 to 98 % (Tran et al., Mach.
+        Learn.: Sci. Technol. 1, 025006 (2020)). ence: mean relative distance of rms error and rms uncertainty in ten
+        groups of atoms by uncertainty (Levi et al., Sensors 22, 5540 (2022)). nll: negative logarithm of the Gaussian
+        likelihood of an error's component, in eV/Å, a nat each. error_over_uncertainty_rms: 1 is right, above is
+        over-confident. All but the first two are None where some spread is zero.
+    """
+    bounds = np.outer(calibration.quantiles, calibration.expected_error(spread))
+    observed = (error <= bounds).mean(axis=1)
+    figures: dict[str, float | None] = {
+        "coverage_90": float((error <= calibration.interval(spread, 0.9)).mean()),
+        "miscalibration_area": float(np.abs(observed - LEVELS).mean()),
+    }
+    sigma = calibration.expected_error(spread)
+    if not (sigma > 0).all():
+        return figures | {"ence": None, "nll": None, "error_over_uncertainty_rms": None}
+    groups = [own for own in np.array_split(np.argsort(sigma, kind="stable"), GROUPS) if len(own)]
+    expected, found = (np.array([np.sqrt((values[own] ** 2).mean()) for own in groups]) for values in (sigma, error))
+    component = sigma / 3**0.5
+    return figures | {
+        "ence": float((np.abs(expected - found) / expected).mean()),
+        "nll": float((np.log(component) + 0.5 * np.log(2 * np.pi) + error**2 / (6 * component**2)).mean()),
         "error_over_uncertainty_rms": float(np.sqrt((error**2).mean() / (sigma**2).mean())),
     }
+
+
+def rank_correlation(uncertainty: np.ndarray, error: np.ndarray) -> float | None:
+    """Spearman's; None where one of the two is the same for all."""
+    if np.ptp(uncertainty) == 0 or np.ptp(error) == 0:
+        return None
+    return float(spearmanr(uncertainty, error).statistic)
+
+
+def auc(uncertainty: np.ndarray, large: np.ndarray) -> float | None:
+    """Area under the receiver operating characteristic: chance that a large error is the more uncertain of two."""
+    if large.all() or not large.any():
+        return None
+    statistic = mannwhitneyu(uncertainty[large], uncertainty[~large]).statistic
+    return float(statistic / (large.sum() * (~large).sum()))

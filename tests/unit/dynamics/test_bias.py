@@ -1,5 +1,7 @@
 """Biased walkers are drawn to where the committee is uncertain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from ase import Atoms, units
 from ase.build import molecule
 from known_potentials import wells
 
+from ouroboros.calibration import gaussian
 from ouroboros.dynamics import Limits, langevin, run_walkers
 from ouroboros.dynamics.bias import BiasedModel
 from ouroboros.torchsim_model import CommitteeModel
@@ -80,7 +83,7 @@ def test_biased_walkers_reach_a_higher_uncertainty_at_the_same_temperature():
             stride=50,
             rng=np.random.default_rng(4),
             ensemble=langevin(20.0),
-            limits=Limits(calibration=2.0),
+            limits=Limits(calibration=replace(gaussian(), scale=2.0)),
             bias=bias,
         )
         squares = np.mean([np.square(walk.positions[3:]) for walk in walks])

@@ -15,7 +15,8 @@ class Training(Section):
     )
     precision: Literal["float32", "float64"] = key("float32", "of weights and data")
     loss: Literal["mse", "l1", "l2norm"] = key(
-        "l2norm", "mse: mean squared error; l1: mean absolute error; l2norm: the same, of forces the length of the error"
+        "l2norm",
+        "mse: mean squared error; l1: mean absolute error; l2norm: the same, of forces the length of the error",
     )
     energy_weight: float = key(0.05, "weight of the energy in the loss (error in eV)", ge=0, le=1000)
     force_weight: float = key(0.95, "weight of the forces in the loss (error in eV/Å)", ge=0, le=1000)

@@ -1,7 +1,9 @@
 """What stops a walker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..calibration import Calibration, gaussian
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,7 @@ class Limits:
 
     Attributes:
         hard_limit: calibrated force uncertainty, eV/Å.
-        calibration: factor from the committee's spread to the calibrated uncertainty.
+        calibration: from the committee's spread to the expected force error.
         grace_steps: steps at a walker's start in which its uncertainty may be over the limit.
         closest_contact: share of the summed covalent radii that two atoms may not undercut.
         max_temperature_factor: kinetic temperature over the walker's own; of small molecules what chance brings once in
@@ -20,7 +22,7 @@ class Limits:
     """
 
     hard_limit: float = float("inf")
-    calibration: float = 1.0
+    calibration: Calibration = field(default_factory=gaussian)
     grace_steps: int = 0
     closest_contact: float = 0.0
     max_temperature_factor: float = float("inf")
@@ -28,7 +30,7 @@ class Limits:
     stop_at_bond_change: bool = False
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], calibration: float = 1.0) -> "Limits":
+    def from_settings(cls, settings: dict[str, Any], calibration: Calibration) -> "Limits":
         """From the section `exploration` or `simulation` of a config; the latter has no limit of the uncertainty."""
         return cls(
             hard_limit=settings.get("hard_limit_eV_per_A", float("inf")),

@@ -67,7 +67,7 @@ class Watch:
         rows = self._measure(state, walkers)
         values = dict(zip(PER_SYSTEM, rows, strict=True))
         temperature = 2 * values["kinetic"] / (units.kB * freedom)
-        uncertainty = values["spread"] * self.limits.calibration
+        uncertainty = self.limits.calibration.expected_error(values["spread"])
         bonds = self.bonds.remember(state) if (values["pair"] >= 0).any() else [""] * len(walkers)
         finite = np.isfinite(rows[[0, 1, 2, 4, 5]]).all(axis=0)
         reasons = [

@@ -8,6 +8,7 @@ from ..frames import SPIN_STATE, Frames
 from ..walk import Walk
 
 if TYPE_CHECKING:
+    from ..calibration import Calibration
     from ..committee import Prediction
 
 
@@ -17,18 +18,17 @@ def not_yet_learned(pool: Frames, dataset: Frames) -> Frames:
     return pool.take(np.array([identity not in known for identity in pool.identities()], dtype=bool))
 
 
-def as_walks(pool: Frames, prediction: "Prediction", factor: float) -> list[Walk]:
+def as_walks(pool: Frames, prediction: "Prediction", calibration: "Calibration") -> list[Walk]:
     """The scored pool in the form of an exploration, one walk for the frames of each composition.
 
     Args:
         pool: with the column `place`, the frame's index in the reference, which becomes its step (from 1 on).
         prediction: the committee's, of `pool`.
-        factor: from the committee's spread to the calibrated uncertainty.
+        calibration: from the committee's spread to the expected force error.
     """
     walks: dict[bytes, Walk] = {}
-    norms, energy, uncertainty = (
-        np.linalg.norm(prediction.forces, axis=1), prediction.energy, factor * prediction.max_force_std,
-    )  # fmt: skip
+    norms, energy = np.linalg.norm(prediction.forces, axis=1), prediction.energy
+    uncertainty = calibration.expected_error(prediction.max_force_std)
     for i, (start, n) in enumerate(zip(pool.starts, pool.n_atoms, strict=True)):
         atoms = slice(start, start + n)
         spin_state = {name: int(pool.columns[name][i]) for name in SPIN_STATE if name in pool.columns}

@@ -1,0 +1,108 @@
+"""Calibration: what it learns from errors of a known kind, and what its intervals promise."""
+
+import numpy as np
+import pytest
+
+from ouroboros.calibration import LEVELS, Calibration, fit_calibration, gaussian
+from ouroboros.uncertainty import figures_of as quality
+
+ATOMS = 9
+
+
+def errors_of(spread, rng, scale=2.0, power=1.0):
+    """Lengths of errors that are Gaussian in x, y and z with the rms length scale spread^power."""
+    sigma = scale * spread**power / 3**0.5
+    return np.linalg.norm(rng.normal(size=(len(spread), 3)) * sigma[:, None], axis=1)
+
+
+def sizes_of(spread):
+    return np.full(len(spread) // ATOMS, ATOMS)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("scale", "power"), [(2.0, 1.0), (0.5, 1.0), (1.5, 0.6)])
+def test_a_known_relation_is_found(rng, scale, power):
+    spread = rng.lognormal(-3, 1, size=400 * ATOMS)
+    found = fit_calibration(spread, errors_of(spread, rng, scale, power), sizes_of(spread))
+    assert found.power == pytest.approx(power, abs=0.02)
+    at = np.array([0.01, 0.05, 0.3])
+    np.testing.assert_allclose(found.expected_error(at), scale * at**power, rtol=0.05)
+    np.testing.assert_allclose(found.quantiles, gaussian().quantiles, rtol=0.2, atol=0.02)
+
+
+def test_intervals_hold_on_other_frames_whatever_the_errors_look_like(rng):
+    """Errors with heavy tails, which no Gaussian interval would hold."""
+    spread = rng.lognormal(-3, 0.7, size=4000 * ATOMS)
+    error = 3 * spread * np.abs(rng.standard_t(3, size=(len(spread), 3))).mean(axis=1)
+    known, other = slice(0, 200 * ATOMS), slice(200 * ATOMS, None)
+    found = fit_calibration(spread[known], error[known], sizes_of(spread[known]))
+    figures = quality(spread[other], error[other], sizes_of(spread[other]), found, large_error=0.1)
+    assert figures["calibrated"]["coverage_90"] == pytest.approx(0.9, abs=0.03)
+    assert figures["calibrated"]["miscalibration_area"] < 0.03
+    assert figures["bare"]["miscalibration_area"] > 0.1
+    assert found.interval(np.array([0.1]), 0.9) > found.interval(np.array([0.1]), 0.5)
+
+
+def test_a_perfect_uncertainty_is_told_to_be_perfect(rng):
+    spread = rng.lognormal(-3, 0.7, size=2000 * ATOMS)
+    figures = quality(spread, errors_of(spread, rng, 1.0), sizes_of(spread), gaussian(), 0.1)
+    found = figures["calibrated"]
+    assert found == figures["bare"]
+    assert found["coverage_90"] == pytest.approx(0.9, abs=0.005)
+    assert found["miscalibration_area"] < 0.01
+    assert found["ence"] < 0.03
+    assert found["error_over_uncertainty_rms"] == pytest.approx(1, abs=0.03)
+    worse = quality(3 * spread, errors_of(spread, rng, 1.0), sizes_of(spread), gaussian(), 0.1)["calibrated"]
+    assert worse["nll"] > found["nll"], "the true width has the largest likelihood"
+    assert worse["error_over_uncertainty_rms"] == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_ranking_does_not_ask_for_the_size(rng):
+    error = rng.lognormal(size=30 * ATOMS)
+    perfect = quality(0.01 * error**2, error, sizes_of(error), gaussian(), 5.0)
+    assert perfect["spearman"] == pytest.approx(1)
+    assert perfect["frame_spearman"] == pytest.approx(1)
+    assert perfect["auc"] == perfect["frame_auc"] == 1
+    blind = quality(rng.lognormal(size=len(error)), error, sizes_of(error), gaussian(), 1.0)
+    assert blind["auc"] == pytest.approx(0.5, abs=0.12)
+    assert quality(error, error, sizes_of(error), gaussian(), 1e9)["auc"] is None, "no error is large"
+
+
+def test_a_few_frames_do_not_refute_proportionality(rng):
+    """Two molecules whose spread says nothing: a free fit would take uncertainty for the same everywhere."""
+    spread = rng.lognormal(-3, 0.3, size=2 * ATOMS)
+    found = fit_calibration(spread, errors_of(np.full(len(spread), 0.05), rng), sizes_of(spread))
+    assert found.power > 0.5
+
+
+def test_larger_spread_never_means_a_smaller_error(rng):
+    spread = rng.lognormal(-3, 1, size=100 * ATOMS)
+    found = fit_calibration(spread, errors_of(1e-3 / spread, rng), sizes_of(spread))
+    assert found.power == 0
+
+
+@pytest.mark.parametrize(
+    ("spread", "error", "what"),
+    [(np.zeros(9), np.ones(9), "zero"), (np.ones(9), np.zeros(9), "zero"), (np.full(9, np.nan), np.ones(9), "NaN")],
+)
+def test_what_cannot_be_calibrated_is_refused(spread, error, what):
+    with pytest.raises(ValueError, match=what):
+        fit_calibration(spread, error, np.array([9]))
+
+
+def test_a_nan_is_a_failure_with_a_reason():
+    bad = np.ones(9)
+    bad[3] = np.nan
+    with pytest.raises(ValueError, match="is NaN"):
+        quality(np.ones(9), bad, np.array([9]), gaussian(), 1.0)
+
+
+def test_a_record_comes_back(rng):
+    spread = rng.lognormal(-3, 1, size=10 * ATOMS)
+    found = fit_calibration(spread, errors_of(spread, rng), sizes_of(spread))
+    assert Calibration.from_record(found.as_record()) == found
+    assert len(found.quantiles) == len(LEVELS)

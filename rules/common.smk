@@ -54,7 +54,7 @@ SWEEP_SEEDS = config["sweep"]["seeds"]
 
 
 wildcard_constraints:
-    arm="(committee|random|start)-[0-9]+",
+    arm=f"({'|'.join(STRATEGIES)}|{START})-[0-9]+",
     r="[0-9]+",
     m="[0-9]+",
     b="[0-9]+",

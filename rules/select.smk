@@ -10,6 +10,13 @@ rule select:
         candidates=f"{ROUND}/select/candidates.extxyz",
         fates=f"{ROUND}/select/selection.csv",
         summary=f"{ROUND}/select/selection.json",
+        map=report(
+            f"{ROUND}/select/map.svg",
+            category="4. Exploration and selection",
+            subcategory="{arm}",
+            labels={"round": "{r}", "figure": "map of the selected structures"},
+            caption="../docs/captions/selection_map.rst",
+        ),
         uncertainty=report(
             f"{ROUND}/select/uncertainty.svg",
             category="4. Exploration and selection",
@@ -22,7 +29,7 @@ rule select:
     benchmark:
         f"{TIMES}/{{arm}}/round_{{r}}/select.tsv"
     wildcard_constraints:
-        arm="(committee|random)-[0-9]+",
+        arm=f"({'|'.join(STRATEGIES)})-[0-9]+",
     conda:
         "../envs/mlip.yaml"
     threads: THREADS

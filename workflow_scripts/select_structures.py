@@ -5,7 +5,8 @@ from ouroboros.job import start
 with start(snakemake) as job:
     import numpy as np
 
-    from ouroboros import plots
+    from ouroboros import selection_figures
+    from ouroboros.committee import Committee
     from ouroboros.frames import Frames
     from ouroboros.label_files import write_labels
     from ouroboros.records import write_json
@@ -13,16 +14,12 @@ with start(snakemake) as job:
     from ouroboros.trajectories import read_exploration
 
     params, output, where = snakemake.params, snakemake.output, snakemake.wildcards
-    explored, features = read_exploration(snakemake.input.trajectory), None
-    if params.strategy != "random":
-        from ouroboros.committee import Committee  # torch takes seconds to import, and chance needs none of it
-
-        committee = Committee.load(snakemake.input.models, job.device)
-        dataset = Frames.load(snakemake.input.dataset)
-        elements = np.union1d(explored.numbers, dataset.numbers)
-        features = tuple(committee.features(frames, elements=elements) for frames in (explored, dataset))
+    explored, dataset = read_exploration(snakemake.input.trajectory), Frames.load(snakemake.input.dataset)
+    committee = Committee.load(snakemake.input.models, job.device)
+    elements = np.union1d(explored.numbers, dataset.numbers)
+    features = tuple(committee.features(frames, elements=elements) for frames in (explored, dataset))
     rng = np.random.default_rng(params.seed)
-    selection = select(explored, params.strategy, params.settings, rng, features)
+    selection = select(explored, dataset, params.strategy, params.settings, rng, features)
     candidates = explored.take(selection.chosen)
     if params.timestep_fs is None:  # of a pool each frame stands for itself, when some are held back for validation
         candidates = candidates.with_columns(walker=candidates.columns["step"])
@@ -30,4 +27,9 @@ with start(snakemake) as job:
     write_labels(output.candidates, candidates.with_columns(candidate=names).to_atoms())
     selection.fates.to_csv(output.fates, index=False)
     write_json(output.summary, selection.counts)
-    plots.exploration(selection.fates, params.settings["low_eV_per_A"], params.timestep_fs, output.uncertainty)
+    low = selection.counts["low_eV_per_A"]
+    selection_figures.along_the_walkers(selection.fates, low, params.timestep_fs, output.uncertainty)
+    selection_figures.on_the_map(selection.fates, features, output.map)
+    steps = ("explored", "physical", "candidates", "no_duplicates", "selected")
+    counts = ", ".join(f"{selection.counts[step]} {step.replace('_', ' ')}" for step in steps)
+    job.say(f"{where.arm} round {where.r}: {counts}")

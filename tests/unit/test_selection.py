@@ -4,14 +4,24 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from ouroboros.diversity import farthest_points, largest_clusters
+from ouroboros.fragments import count_fragments
 from ouroboros.frames import Frames
-from ouroboros.selection import farthest_points, physical, select
+from ouroboros.near_duplicates import like_known, repeated
+from ouroboros.selection import SELECTED, SPOT_CHECK, STRATEGIES, physical, select
 
 SETTINGS = {
     "per_round": 10,
+    "criterion": "band",
     "low_eV_per_A": 0.1,
+    "high_eV_per_A": None,
+    "percentile": 95.0,
     "force_cap_eV_per_A": 30.0,
     "closest_contact": 0.6,
+    "keep_whole": True,
+    "duplicate_rmsd_A": 0.0,
+    "diversity": "farthest",
+    "spot_checks": 0,
     "pool_factor": 2.0,
 }
 BAD = {"too close": 0, "over force": 1, "NaN uncertainty": 2, "infinite uncertainty": 3}
@@ -27,6 +37,13 @@ def explored(n=100, seed=0):
     max_force[BAD["over force"]] = 31.0
     uncertainty[BAD["NaN uncertainty"]] = np.nan
     uncertainty[BAD["infinite uncertainty"]] = np.inf
+    columns = {"walker": np.arange(n) // 10, "step": np.arange(n) % 10}
+    return dimers(lengths).with_columns(**columns, uncertainty=uncertainty, max_force=max_force)
+
+
+def dimers(lengths):
+    """Hydrogen molecules of these lengths, Å."""
+    n = len(lengths)
     positions = np.zeros((n, 2, 3))
     positions[:, 1, 2] = lengths
     return Frames(
@@ -37,13 +54,10 @@ def explored(n=100, seed=0):
         forces=np.full((2 * n, 3), np.nan),
         cell=np.zeros((n, 3, 3)),
         pbc=np.zeros((n, 3), bool),
-        columns={
-            "walker": np.arange(n) // 10,
-            "step": np.arange(n) % 10,
-            "uncertainty": uncertainty,
-            "max_force": max_force,
-        },
     )
+
+
+TRAINED = dimers(np.linspace(0.7, 0.8, 15))
 
 
 def features(n=100, seed=1):
@@ -54,10 +68,10 @@ def features(n=100, seed=1):
 def run(strategy="committee", seed=0, frames=None, **settings):
     frames = explored() if frames is None else frames
     rng = np.random.default_rng(seed)
-    return select(frames, strategy, {**SETTINGS, **settings}, rng, features(len(frames)))
+    return select(frames, TRAINED, strategy, {**SETTINGS, **settings}, rng, features(len(frames)))
 
 
-@pytest.mark.parametrize("strategy", ["committee", "random"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("budget", [1, 10, 1000])
 def test_frames_that_must_not_be_labelled_never_are(strategy, budget):
     for seed in range(10):
@@ -75,7 +89,7 @@ def test_frames_that_must_not_be_labelled_never_are(strategy, budget):
     ],
 )
 def test_the_reason_is_written_down(bad, reason):
-    reasons = physical(explored(), SETTINGS["closest_contact"], SETTINGS["force_cap_eV_per_A"])
+    reasons = physical(explored(), TRAINED, SETTINGS)
     assert reasons[BAD[bad]] == reason
     assert (reasons[4:] == "").all()
     assert run().fates["fate"][BAD[bad]] == reason
@@ -118,9 +132,6 @@ def test_committee_chooses_from_the_most_uncertain_pool():
     sound = np.arange(4, 100)
     pool = sound[np.argsort(-uncertainty[sound])][:20]
     assert set(selection.chosen) < set(pool)
-    assert set(np.flatnonzero(selection.fates["fate"] == "too like a chosen or trained structure")) == set(pool) - set(
-        selection.chosen
-    )
 
 
 def test_committee_spreads_its_choice_over_the_pool():
@@ -158,16 +169,11 @@ def test_only_unphysical_frames_select_nothing():
     assert selection.counts["uncertain_fraction"] is None
 
 
-def test_committee_without_features_is_refused_where_it_needs_them():
-    with pytest.raises(ValueError, match="features"):
-        select(explored(), "committee", SETTINGS, np.random.default_rng(0))
-
-
 def test_random_draws_every_sound_frame_alike():
     rng, frames, draws = np.random.default_rng(0), explored(29), 1500
     counts = np.zeros(29)
     for _ in range(draws):
-        counts[select(frames, "random", SETTINGS, rng).chosen] += 1
+        counts[select(frames, TRAINED, "random", SETTINGS, rng, features(29)).chosen] += 1
     expected = draws * 10 / 25
     # Binomial with p = 0.4, four standard deviations: 25 frames stay inside in all but one of 600 seeds.
     assert np.abs(counts[4:] - expected).max() < 4 * np.sqrt(expected * 0.6)
@@ -181,6 +187,115 @@ def test_random_depends_on_the_seed_alone():
 
 def test_committee_uses_no_random_numbers():
     assert run("committee", 1).chosen.tolist() == run("committee", 2).chosen.tolist()
+
+
+# --- who is a candidate
+
+
+def test_frames_above_the_band_are_left_out():
+    uncertainty = explored().columns["uncertainty"]
+    selection = run(high_eV_per_A=0.3, per_round=1000)
+    inside = (uncertainty >= 0.1) & (uncertainty <= 0.3)
+    assert sorted(selection.chosen) == (4 + np.flatnonzero(inside[4:])).tolist()
+    above = 4 + np.flatnonzero(uncertainty[4:] > 0.3)
+    assert (selection.fates["fate"][above] == "too uncertain to be trusted").all()
+
+
+def test_the_top_asks_for_no_threshold():
+    uncertainty = explored().columns["uncertainty"]
+    selection = run(criterion="top", low_eV_per_A=5.0, pool_factor=1.0)
+    assert sorted(selection.chosen) == sorted(4 + np.argsort(-uncertainty[4:])[:10])
+
+
+def test_the_percentile_is_of_this_exploration():
+    uncertainty = explored().columns["uncertainty"][4:]
+    selection = run("percentile", percentile=90.0, low_eV_per_A=5.0, per_round=1000)
+    assert sorted(selection.chosen) == (4 + np.flatnonzero(uncertainty >= np.percentile(uncertainty, 90))).tolist()
+    assert selection.counts["low_eV_per_A"] == pytest.approx(np.percentile(uncertainty, 90))
+
+
+def test_diversity_does_not_ask_for_uncertainty():
+    of_explored, of_trained = features()
+    expected = 4 + np.array(brute_force(of_explored[4:], of_trained, 10))
+    assert run("diversity", low_eV_per_A=5.0).chosen.tolist() == expected.tolist()
+
+
+def test_a_committee_sure_of_everything_is_checked_all_the_same():
+    selection = run(low_eV_per_A=5.0, spot_checks=3)
+    assert len(selection.chosen) == 3 and selection.counts["spot_checks"] == 3
+    assert (selection.fates["fate"][selection.chosen] == SPOT_CHECK).all() and SPOT_CHECK.startswith(SELECTED)
+    assert not set(selection.chosen) & set(BAD.values())
+    assert run(spot_checks=3).counts["spot_checks"] == 0, "enough are uncertain"
+    assert len(run(low_eV_per_A=5.0, spot_checks=3, per_round=2).chosen) == 2, "the budget holds"
+
+
+# --- what is left out
+
+
+def test_near_duplicates_are_left_out_and_counted():
+    frames = explored()
+    lengths = np.linalg.norm(np.diff(frames.positions.reshape(-1, 2, 3), axis=1), axis=2).ravel()
+    within = 0.001  # of two atoms the RMSD is half the difference in length
+    selection = run("random", per_round=1000, duplicate_rmsd_A=within)
+    kept, of_trained = lengths[selection.chosen], np.linspace(0.7, 0.8, 15)
+    assert np.abs(kept[:, None] - of_trained).min() >= 2 * within
+    assert np.diff(np.sort(kept)).min() >= 2 * within
+    fates = selection.counts["fates"]
+    gone = fates["near duplicate of a trained frame"], fates["near duplicate of another candidate"]
+    assert min(gone) > 0 and sum(gone) + len(kept) == 96 == selection.counts["no_duplicates"] + sum(gone)
+
+
+def test_the_first_of_a_chain_of_duplicates_stays_and_so_does_the_third():
+    chain = dimers([0.70, 0.73, 0.76, 0.90])
+    assert repeated(chain, 0.02).tolist() == [False, True, False, False]
+    assert like_known(chain, dimers([0.75]), 0.006).tolist() == [False, False, True, False]
+
+
+def test_frames_of_other_atoms_are_no_duplicates():
+    other = dimers([0.74])
+    other.numbers[:] = 2
+    assert not like_known(dimers([0.74]), other, 0.5).any()
+
+
+def test_a_molecule_in_pieces_is_not_labelled_where_training_knows_it_whole():
+    frames = dimers([0.74, 0.92, 3.0])
+    assert count_fragments(frames).tolist() == [1, 1, 2], "a stretched bond still holds"
+    columns = {"walker": 0, "step": [1, 2, 3], "uncertainty": 0.3, "max_force": 1.0}
+    frames = frames.with_columns(**columns)
+    reasons = physical(frames, TRAINED, SETTINGS)
+    assert reasons.tolist() == ["", "", "fallen into pieces"]
+    assert physical(frames, dimers([0.74, 5.0]), SETTINGS).tolist() == ["", "", ""], "training knows the pieces"
+    assert physical(frames, TRAINED, {**SETTINGS, "keep_whole": False}).tolist() == ["", "", ""]
+
+
+# --- largest clusters
+
+
+def largest_clusters_by_definition(points, known, n):
+    """Clusters of all points by their nearest centre, the sum of squares, and the farthest point of the largest."""
+    picks = []
+    for _ in range(n):
+        centres = np.concatenate([known, points[picks]])
+        rest = np.array([i for i in range(len(points)) if i not in picks])
+        square = cdist(points[rest], centres) ** 2
+        nearest, cluster = square.min(axis=1), square.argmin(axis=1)
+        sizes = [nearest[cluster == c].sum() if (cluster == c).any() else -1 for c in range(len(centres))]
+        own = np.flatnonzero(cluster == np.argmax(sizes))
+        picks.append(int(rest[own[np.argmax(nearest[own])]]))
+    return picks
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_largest_clusters_are_those_of_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    points, others = rng.normal(size=(40, 3)), rng.normal(size=(4, 3))
+    assert largest_clusters(points, others, 12).tolist() == largest_clusters_by_definition(points, others, 12)
+
+
+@pytest.mark.parametrize("method", [largest_clusters, farthest_points])
+def test_without_known_points_all_can_be_picked_once(method):
+    points = np.array([[0.0], [0.0], [1.0], [4.0]])
+    assert sorted(method(points, np.zeros((0, 1)), 9)) == [0, 1, 2, 3]
 
 
 # --- farthest points
@@ -208,8 +323,3 @@ def test_farthest_points_are_those_of_the_definition(seed, known):
 def test_farthest_points_avoid_copies():
     points = np.array([[0.0, 0.0], [0.0, 0.0], [5.0, 0.0], [5.0, 0.0], [0.0, 3.0]])
     assert farthest_points(points, np.zeros((1, 2)), 2).tolist() == [2, 4]
-
-
-def test_all_points_are_picked_once_when_so_many_are_wanted():
-    points = np.array([[0.0], [0.0], [1.0]])
-    assert sorted(farthest_points(points, np.zeros((0, 1)), 5)) == [0, 1, 2]

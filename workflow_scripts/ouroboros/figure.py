@@ -13,7 +13,9 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 STYLE = Path(__file__).with_name("plots.mplstyle")
-COLOURS = {"committee": "#0072B2", "random": "#D55E00"}  # one colour a strategy, in every figure
+COLOURS = {  # one colour a strategy, in every figure
+    "committee": "#0072B2", "random": "#D55E00", "percentile": "#009E73", "diversity": "#CC79A7",
+}  # fmt: skip
 
 
 @contextmanager

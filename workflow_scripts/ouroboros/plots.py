@@ -1,11 +1,11 @@
-"""Figures of training, exploration and the whole run."""
+"""Figures of training and of the whole run."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from .figure import COLOURS, figure, plain_log, sentence
+from .figure import COLOURS, figure, plain_log
 from .units import CHEMICAL_ACCURACY_MEV
 
 GREY = "#888888"
@@ -36,33 +36,6 @@ def curves(history: pd.DataFrame, summary: dict[str, Any], path: str | Path) -> 
         rate.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
         if summary["overfitting"]:
             loss.set_title("overfitting, see training.json", color="C3", fontsize=9)
-
-
-def exploration(fates: pd.DataFrame, low: float, timestep_fs: float | None, path: str | Path) -> None:
-    """Uncertainty of every explored frame along its walker's time, the chosen ones marked.
-
-    Without a time step the frames are those of a pool, drawn along their number in the reference set.
-    """
-    if fates.empty:
-        what = "The pool is used up" if timestep_fs is None else "No walker kept a frame"
-        sentence(path, f"{what}: see explore/walkers.csv and decision.json.")
-        return
-    pooled = timestep_fs is None
-    place = fates["step"] if pooled else fates["step"] * timestep_fs / 1000
-    line = {"linestyle": "none", "marker": ".", "markersize": 2} if pooled else {"linewidth": 0.6}
-    with figure(path, width=6.0) as axes:
-        for _, walk in fates.groupby("walker"):
-            axes.semilogy(place[walk.index], walk["uncertainty"], color=GREY, alpha=0.6, **line)
-        chosen = fates[fates["fate"] == "selected"]
-        axes.semilogy(place[chosen.index], chosen["uncertainty"], ".", color="C1", label="selected")
-        plain_log(axes.yaxis)
-        if low > 0:
-            axes.axhline(low, color="C0", linestyle="--", linewidth=1, label=f"known well enough below {low:g} eV/Å")
-        axes.set_xlabel("frame of the reference set" if pooled else "time (ps)")
-        axes.set_ylabel("largest calibrated force\nuncertainty of the frame (eV/Å)")
-        source = "pool" if pooled else f"{fates['walker'].nunique()} walkers"
-        axes.set_title(f"{source}, {len(fates)} frames, {len(chosen)} selected")
-        axes.legend(loc="lower right")
 
 
 def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:

@@ -44,10 +44,28 @@ class Selection(Section):
     """Which explored structures are worth a label."""
 
     per_round: int = key(60, "structures labelled a round", ge=1)
-    low_eV_per_A: float = key(0.2, "below this calibrated force uncertainty a frame is known well enough", "eV/Å", ge=0)
+    criterion: Literal["band", "top"] = key(
+        "band", "committee: candidates are the frames from low_eV_per_A up, or simply the most uncertain ones"
+    )
+    low_eV_per_A: float = key(0.2, "below this expected force error a frame is known well enough", "eV/Å", ge=0)
+    high_eV_per_A: float | None = key(
+        None, "committee: above this a frame is too strange to be worth a label; null: none is", "eV/Å", gt=0
+    )
+    percentile: float = key(95.0, "the strategy percentile: candidates are the frames above this one", ge=0, lt=100)
     force_cap_eV_per_A: float = key(30.0, "a frame with a larger predicted force is not labelled", "eV/Å", gt=0)
     closest_contact: float = key(
         0.6, "a frame with two atoms closer than this share of their summed covalent radii is not labelled", gt=0, lt=1
+    )
+    keep_whole: bool = key(True, "an isolated frame in more pieces than any trained one of its atoms is not labelled")
+    duplicate_rmsd_A: float = key(
+        0.02, "a frame nearer than this to a trained or another candidate frame is not labelled (aligned RMSD)", "Å",
+        ge=0, le=1,
+    )  # fmt: skip
+    diversity: Literal["farthest", "clusters", "none"] = key(
+        "farthest", "picks from the pool: farthest points; the largest cluster's farthest point; the first ones"
+    )
+    spot_checks: int = key(
+        3, "committee: so many frames are labelled at least, at random where too few are uncertain", ge=0
     )
     pool_factor: float = key(
         4.0, "the most uncertain frames, this many times the budget, are the pool that diversity picks from", ge=1
@@ -61,7 +79,7 @@ class Rounds(Section):
         "fixed", "fixed: `count` rounds for every arm; until_converged: `decide` may stop an arm earlier"
     )
     count: int = key(3, "rounds at most, the first one included", ge=1, le=1000)
-    strategies: list[Literal["committee", "random"]] = key(
+    strategies: list[Literal["committee", "percentile", "diversity", "random"]] = key(
         ["committee", "random"], "ways to choose what to label, each its own arm; random is the control", min_length=1
     )
     seeds: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] = key(

@@ -116,16 +116,16 @@ def nearest_training_distance(frames: Frames, split: dict[str, np.ndarray], thre
     """
     train_idx, test_idx = (np.asarray(split[name], dtype=int) for name in ("train_idx", "test_idx"))
     nearest, partner = np.full(len(test_idx), np.inf), np.full(len(test_idx), -1)
-    trained = _by_kind(frames, train_idx)
-    for kind, members in _by_kind(frames, test_idx).items():
+    trained = by_kind(frames, train_idx)
+    for kind, members in by_kind(frames, test_idx).items():
         if kind in trained:
-            metric = _metric(frames, test_idx[members], train_idx[trained[kind]])
+            metric = metric_of(frames, test_idx[members], train_idx[trained[kind]])
             nearest[members], place = _nearest(metric, len(members), len(trained[kind]))
             partner[members] = train_idx[trained[kind]][place]
     return Leakage(nearest, partner, test_idx, threshold_A)
 
 
-def _by_kind(frames: Frames, indices: np.ndarray) -> dict[tuple, np.ndarray]:
+def by_kind(frames: Frames, indices: np.ndarray) -> dict[tuple, np.ndarray]:
     """Places in `indices` of the frames that can be compared with one another."""
     groups: dict[tuple, list[int]] = {}
     starts, cells = frames.starts, _cell_numbers(frames)
@@ -149,7 +149,7 @@ def _cell_numbers(frames: Frames) -> np.ndarray:
     return numbers
 
 
-def _metric(frames: Frames, test: np.ndarray, train: np.ndarray) -> Metric:
+def metric_of(frames: Frames, test: np.ndarray, train: np.ndarray) -> Metric:
     """The metric of frames of one kind."""
     one, other = (
         frames.positions[frames.starts[indices][:, None] + np.arange(frames.n_atoms[test[0]])]

@@ -168,6 +168,7 @@ def decide_input(wildcards):
         "walkers": f"{shared}/explore/walkers.csv",
         "selection": f"{round_folder(wildcards.arm, wildcards.r)}/select/selection.json",
         "analysis": f"{shared}/analysis/analysis.json",
+        "before": [f"{round_folder(wildcards.arm, r)}/decision.json" for r in range(int(wildcards.r))],
     }
 
 
@@ -241,7 +242,7 @@ def results_of(arm):
 
     def files(wildcards):
         last = final_round(arm)
-        decisions = [f"{round_folder(arm, r)}/decision.json" for r in range(last + 1)]
+        decisions = [f"{round_folder(arm, r)}/decision_checked.json" for r in range(last + 1)]
         return [*decisions, f"{HOME}/{arm}/report/rounds_{last}/rounds.csv"]
 
     return files

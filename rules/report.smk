@@ -17,6 +17,20 @@ checkpoint decide:
         "../workflow_scripts/decide.py"
 
 
+rule check_decision:
+    """Stop an arm that is broken, before anything more is paid for it."""
+    input:
+        decision=f"{ROUND}/decision.json",
+    output:
+        checked=f"{ROUND}/decision_checked.json",
+    log:
+        f"{LOGS}/{{arm}}/round_{{r}}/check_decision.log",
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../workflow_scripts/check_decision.py"
+
+
 rule report:
     input:
         decisions=rounds_up_to("decision.json", round_folder),

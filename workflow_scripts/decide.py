@@ -4,12 +4,14 @@ from ouroboros.job import start
 
 with start(snakemake) as job:
     from ouroboros.decision import decide
-    from ouroboros.records import write_json
+    from ouroboros.records import read_json, write_json
     from ouroboros.rounds import figures_of_round
 
     params, where = snakemake.params, snakemake.wildcards
-    figures = figures_of_round(**snakemake.input)
-    verdict = decide(figures, params.targets, last_round=params.last_round)
+    files = dict(snakemake.input.items())
+    before = [read_json(path)["figures"] for path in files.pop("before")]
+    figures = figures_of_round(**files)
+    verdict = decide([*before, figures], params.targets, last_round=params.last_round)
     decision = {"state": verdict.state, "reason": verdict.reason, "figures": figures, "targets": params.targets}
     write_json(snakemake.output.decision, decision)
     job.say(

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from ouroboros.decision import decide
+from ouroboros.decision import BrokenRunError, refuse_broken
+from ouroboros.decision import decide as decide_rounds
 
 TARGETS = {
     "force_mae_meV_per_A": 43.0,
     "uncertain_fraction": 0.05,
     "survival_fraction": 0.95,
+    "stable_rounds": 1,
+    "worse_by": 0.1,
 }
 GOOD = {
     "force_mae_meV_per_A": 30.0,
@@ -17,8 +20,23 @@ GOOD = {
     "walkers": 16,
     "frames_explored": 800,
     "checks_failed": [],
+    "selected": 60,
+    "labels": 100,
+    "members": 3,
+    "members_living": 3,
 }
 MISSED = {"force_mae_meV_per_A": 43.1, "uncertain_fraction": 0.0501, "survival_fraction": 0.9499}
+
+
+def decide(*rounds_and_targets, last_round):
+    """The decision after the rounds given, under the targets that come last."""
+    *rounds, targets = rounds_and_targets
+    return decide_rounds(rounds, targets, last_round=last_round)
+
+
+def course(*errors):
+    """Rounds with these force errors (meV/Å), each with more labels than the one before."""
+    return [{**GOOD, "force_mae_meV_per_A": error, "labels": 100 + 60 * r} for r, error in enumerate(errors)]
 
 
 @pytest.mark.parametrize("last_round", [True, False])
@@ -97,3 +115,49 @@ def test_a_pool_that_is_used_up_is_budget_spent_and_not_broken():
     empty = {**GOOD, "walkers": 0, "survival_fraction": None, "frames_explored": 0, "uncertain_fraction": None}
     verdict = decide(empty, TARGETS, last_round=False)
     assert verdict.state == "budget_spent" and "pool" in verdict.reason
+
+
+def test_targets_have_to_be_met_for_so_many_rounds_in_a_row():
+    targets = {**TARGETS, "stable_rounds": 2}
+    first = decide(*course(30.0), targets, last_round=False)
+    assert first.state == "continue" and "not yet for 2 rounds" in first.reason
+    assert decide(*course(90.0, 30.0), targets, last_round=False).state == "continue"
+    assert decide(*course(90.0, 30.0, 31.0), targets, last_round=False).state == "converged"
+    assert decide(*course(90.0, 30.0), targets, last_round=True).state == "budget_spent"
+    assert decide(*course(90.0, 30.0), TARGETS, last_round=False).state == "converged"
+
+
+@pytest.mark.parametrize(
+    ("errors", "state"),
+    [((60, 70, 80), "broken"), ((60, 70, 75), "continue"), ((70, 60, 70), "continue"), ((60, 70), "continue")],
+)
+def test_an_error_that_rises_twice_in_a_row_is_broken(errors, state):
+    verdict = decide(*course(*map(float, errors)), TARGETS, last_round=False)
+    assert verdict.state == state
+    assert ("60.0, 70.0, 80.0 meV/Å" in verdict.reason) == (state == "broken")
+
+
+def test_a_round_without_a_label_is_broken_and_sends_the_reader_to_the_failures():
+    rounds = course(90.0, 80.0)
+    rounds[1]["labels"] = rounds[0]["labels"]
+    verdict = decide(*rounds, TARGETS, last_round=False)
+    assert verdict.state == "broken" and "label_failures.csv" in verdict.reason
+
+
+def test_nothing_selected_is_broken_where_there_is_more_to_learn():
+    assert decide({**GOOD, "selected": 0}, TARGETS, last_round=False).state == "converged"
+    verdict = decide({**GOOD, "selected": 0, "force_mae_meV_per_A": 90.0}, TARGETS, last_round=False)
+    assert verdict.state == "broken" and "select/selection.csv" in verdict.reason
+
+
+def test_fewer_than_two_living_members_are_broken():
+    verdict = decide({**GOOD, "members_living": 1}, TARGETS, last_round=False)
+    assert verdict.state == "broken" and "1 of 3 members" in verdict.reason
+    assert decide({**GOOD, "members_living": 2}, TARGETS, last_round=False).state == "converged"
+    assert decide({**GOOD, "members": 1, "members_living": 1}, TARGETS, last_round=False).state == "converged"
+
+
+def test_a_broken_arm_ends_the_run_with_its_reason():
+    refuse_broken({"state": "continue", "reason": "x"}, "committee-42 round 1")
+    with pytest.raises(BrokenRunError, match="committee-42 round 1 is broken: no explored frame"):
+        refuse_broken({"state": "broken", "reason": "no explored frame is physical"}, "committee-42 round 1")

@@ -17,6 +17,8 @@ TARGETS = {
     "force_mae_meV_per_A": 43.0,
     "uncertain_fraction": 0.05,
     "survival_fraction": 0.95,
+    "stable_rounds": 1,
+    "worse_by": 0.1,
 }
 
 SIZES = {"coverage_90": 0.85, "miscalibration_area": 0.04, "error_over_uncertainty_rms": 1.25}
@@ -49,6 +51,7 @@ def files(tmp_path):
             {
                 "committee": errors,
                 "uncertainty": QUALITY,
+                "members": [{"force_r2": 0.99}, {"force_r2": -0.1}, {"force_r2": 0.9}],
                 "by_temperature_K": {"300": errors},
                 "by_element": {"H": forces},
                 "verdict": verdict,
@@ -72,7 +75,7 @@ def decisions(files):
     rounds = []
     for last_round in (False, True):
         figures = figures_of_round(**files)
-        verdict = decide(figures, TARGETS, last_round=last_round)
+        verdict = decide([figures], TARGETS, last_round=last_round)
         rounds.append({"state": verdict.state, "reason": verdict.reason, "figures": figures, "targets": TARGETS})
     return rounds
 
@@ -96,6 +99,8 @@ def test_figures_come_from_the_files_of_the_round(files):
         "coverage_90": 0.85,
         "miscalibration_area": 0.04,
         "error_over_uncertainty_rms": 1.25,
+        "members": 3,
+        "members_living": 2,
         "frames_explored": 800,
         "candidates": 200,
         "uncertain_fraction": 0.25,

@@ -38,6 +38,7 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "check_labels": 4,
         "prospective": 4,
         "decide": 6,
+        "check_decision": 6,
         "report": 2,
         "compare": 1,
     }

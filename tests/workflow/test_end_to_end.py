@@ -26,8 +26,12 @@ SHARED = [
     *(f"analysis/{name}" for name in ("analysis.json", "energy.svg", "spectrum.svg", "distances.svg")),
 ]
 OWN = [
-    *(f"select/{name}" for name in ("candidates.extxyz", "selection.csv", "selection.json", "uncertainty.svg")),
+    *(
+        f"select/{name}"
+        for name in ("candidates.extxyz", "selection.csv", "selection.json", "uncertainty.svg", "map.svg")
+    ),
     "decision.json",
+    "decision_checked.json",
 ]
 LABELLED = [
     "label/batch_0.extxyz",
@@ -136,7 +140,7 @@ def test_an_interrupted_round_resumes_with_what_is_missing(finished: Path, tmp_p
     shutil.rmtree(folder / "select")
     (folder / "decision.json").unlink()
     counts = job_counts(snakemake(tmp_path, TINY, "--dry-run").stdout)
-    assert counts == {"all": 1, "select": 1, "decide": 1, "report": 1, "compare": 1}
+    assert counts == {"all": 1, "select": 1, "decide": 1, "check_decision": 1, "report": 1, "compare": 1}
 
 
 def test_until_converged_stops_at_the_first_round_that_meets_the_targets(finished: Path, tmp_path: Path):

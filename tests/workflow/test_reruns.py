@@ -6,7 +6,8 @@ import pytest
 from conftest import TINY, changed, job_counts, snakemake
 
 LABELLING = {"select", "label", "gather", "check_labels", "prospective", "dataset"}
-LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, "decide", "report", "compare"}
+JUDGING = {"decide", "check_decision", "report", "compare"}
+LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, *JUDGING}
 LAST_ROUND = LOOP - {"label", "gather", "check_labels", "prospective", "dataset"}
 CHANGES = {
     "training.learning_rate": (0.02, LOOP),
@@ -15,11 +16,11 @@ CHANGES = {
     "committee.bootstrap": (True, LOOP),
     "selection.per_round": (8, LOOP),
     "exploration.temperatures_K": ([700], LOOP),
-    "simulation.temperature_K": (250, {"simulate", "analyse", "decide", "report", "compare"}),
-    "analysis.drift_limit_eV_per_step": (0.01, {"analyse", "decide", "report", "compare"}),
+    "simulation.temperature_K": (250, {"simulate", "analyse", *JUDGING}),
+    "analysis.drift_limit_eV_per_step": (0.01, {"analyse", *JUDGING}),
     "analysis.timestep_scan.length_ps": (0.1, set()),
     "analysis.vibrations.oracle_hours": (2.0, set()),
-    "decision.survival_fraction": (0.5, {"decide", "report", "compare"}),
+    "decision.survival_fraction": (0.5, JUDGING),
     "labels.max_failed_fraction": (0.4, set()),
     "labels.energy_window_eV_per_atom": (2.0, LOOP),
     "labels.time_limit_s": (100.0, set()),

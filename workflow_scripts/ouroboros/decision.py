@@ -1,5 +1,6 @@
 """Go on or stop, always with the reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,41 +15,74 @@ class Verdict:
     reason: str
 
 
-def decide(figures: dict[str, Any], targets: dict[str, float], *, last_round: bool) -> Verdict:
-    """Weigh one round.
+class BrokenRunError(RuntimeError):
+    """An arm that must not go on; the message says why, and what to look at."""
+
+
+def decide(rounds: Sequence[dict[str, Any]], targets: dict[str, float], *, last_round: bool) -> Verdict:
+    """Weigh the rounds of an arm up to the one that has just been explored.
 
     Args:
-        figures: `force_mae_meV_per_A`, `uncertain_fraction`, `survival_fraction` (None for a pool, which has no
-            walkers), `walkers`, `frames_explored`,
-            `checks_failed`, the names of the checks that the production run did not pass.
+        rounds: what `rounds.figures_of_round` gave for each, round 0 first.
         targets: the `decision` section of the config.
         last_round: the budget of rounds ends here.
     """
+    figures = rounds[-1]
     if figures["frames_explored"] == 0 and figures["walkers"] == 0:
         return Verdict(BUDGET_SPENT, "every frame of the pool has been labelled")
-    broken = _broken(figures)
+    broken = _broken(rounds, targets["worse_by"])
     if broken:
         return Verdict(BROKEN, broken)
+    missed = _missed(figures, targets)
+    stable = targets["stable_rounds"]
+    if not missed:
+        before = rounds[-stable:-1]
+        steady = len(before) == stable - 1 and not any(_missed(each, targets) for each in before)
+        if steady:
+            since = f" for {stable} rounds" if stable > 1 else ""
+            return Verdict(
+                CONVERGED, f"force error, uncertain frames, survival and production run meet their targets{since}"
+            )
+        missed = [f"all targets are met, but not yet for {stable} rounds (decision.stable_rounds)"]
+    if last_round:
+        return Verdict(BUDGET_SPENT, "all rounds done; " + "; ".join(missed))
+    if not figures["selected"]:
+        return Verdict(
+            BROKEN, "no structure was selected, so that nothing can be learned; look at select/selection.csv"
+        )
+    return Verdict(CONTINUE, "; ".join(missed))
+
+
+def refuse_broken(decision: dict[str, Any], where: str) -> None:
+    """Stop the run where an arm is broken.
+
+    Raises:
+        BrokenRunError: it is.
+    """
+    if decision["state"] == BROKEN:
+        raise BrokenRunError(f"{where} is broken: {decision['reason']}")
+
+
+def _missed(figures: dict[str, Any], targets: dict[str, float]) -> list[str]:
+    """The targets that a round does not meet, with both numbers."""
     mae, uncertain, survival = (
         figures[name] for name in ("force_mae_meV_per_A", "uncertain_fraction", "survival_fraction")
     )
     missed = []
     if not mae <= targets["force_mae_meV_per_A"]:
         missed.append(f"force MAE {mae:.1f} meV/Å is over {targets['force_mae_meV_per_A']:g}")
-    if not uncertain <= targets["uncertain_fraction"]:
-        missed.append(f"{uncertain:.0%} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
+    if uncertain is None or not uncertain <= targets["uncertain_fraction"]:
+        share = "an unknown share" if uncertain is None else f"{uncertain:.0%}"
+        missed.append(f"{share} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
     if survival is not None and not survival >= targets["survival_fraction"]:
         missed.append(f"{survival:.0%} of the walkers survived, under {targets['survival_fraction']:.0%}")
     if figures["checks_failed"]:
         missed.append(f"the production run failed the check of {', '.join(figures['checks_failed'])}")
-    if not missed:
-        return Verdict(CONVERGED, "force error, uncertain frames, survival and production run meet their targets")
-    if last_round:
-        return Verdict(BUDGET_SPENT, "all rounds done; " + "; ".join(missed))
-    return Verdict(CONTINUE, "; ".join(missed))
+    return missed
 
 
-def _broken(figures: dict[str, Any]) -> str:
+def _broken(rounds: Sequence[dict[str, Any]], worse_by: float) -> str:
+    figures = rounds[-1]
     if figures["frames_explored"] == 0:
         return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
     if figures["uncertain_fraction"] is None:
@@ -56,4 +90,18 @@ def _broken(figures: dict[str, Any]) -> str:
     nan = [name for name, value in figures.items() if value != value]  # NaN alone differs from itself
     if nan:
         return f"{', '.join(nan)} is NaN; look at the test and exploration of this round"
+    living, members = figures["members_living"], figures["members"]
+    if living < 2 <= members:
+        return (
+            f"{living} of {members} members predict forces better than their mean does; look at model_*/curves.svg and "
+            "training.json of this round"
+        )
+    if len(rounds) > 1 and rounds[-2]["selected"] and figures["labels"] <= rounds[-2]["labels"]:
+        return "the round before brought no label; look at its label_failures.csv"
+    errors = [each["force_mae_meV_per_A"] for each in rounds[-3:]]
+    if len(errors) == 3 and errors[2] > (1 + worse_by) * errors[1] > (1 + worse_by) ** 2 * errors[0]:
+        return (
+            f"the force error rose twice in a row ({', '.join(f'{error:.1f}' for error in errors)} meV/Å, "
+            f"by more than {worse_by:.0%} each); look at the labels of the last rounds, and at model_*/curves.svg"
+        )
     return ""

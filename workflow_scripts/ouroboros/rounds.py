@@ -41,7 +41,7 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         selection: select/selection.json.
         analysis: analysis/analysis.json.
     """
-    errors, told = (read_json(metrics)[name] for name in ("committee", "uncertainty"))
+    errors, told, members = (read_json(metrics)[name] for name in ("committee", "uncertainty", "members"))
     quality = told.get(IN_DOMAIN) or told.get(OUT_OF_DOMAIN) or {}
     sizes = quality.get("calibrated", {})
     counts, chosen, table = read_json(dataset), read_json(selection), pd.read_csv(walkers)
@@ -54,6 +54,8 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "coverage_90": sizes.get("coverage_90"),
         "miscalibration_area": sizes.get("miscalibration_area"),
         "error_over_uncertainty_rms": sizes.get("error_over_uncertainty_rms"),
+        "members": len(members),
+        "members_living": sum((member["force_r2"] or 0) > 0 for member in members),  # better than the mean label
         "frames_explored": chosen["explored"],
         "candidates": chosen["uncertain"],
         "uncertain_fraction": chosen["uncertain_fraction"],

@@ -71,6 +71,7 @@ rule compare:
     input:
         tables=compared_rounds,
     output:
+        comparison=f"{HOME}/comparison/rounds_{{ends}}/comparison.json",
         learning_curve=report(
             f"{HOME}/comparison/rounds_{{ends}}/learning_curve.svg",
             category="1. Overview",
@@ -85,5 +86,6 @@ rule compare:
         "../envs/analysis.yaml"
     params:
         arms=ARMS,
+        target=config["decision"]["force_mae_meV_per_A"],
     script:
         "../workflow_scripts/compare.py"

@@ -29,8 +29,9 @@ with start(snakemake) as job:
     indices = load_split(snakemake.input.split)["test_idx"]
     frames = read_database(snakemake.input.reference, indices)
     prediction = (committee.with_stress() if frames.has_stress.any() else committee).predict(frames)
-    metrics = measure(prediction, frames, params.by, indices)
     inside = in_domain(frames, params.split)
+    frames = frames.with_columns(domain=np.where(inside, IN_DOMAIN, OUT_OF_DOMAIN))
+    metrics = measure(prediction, frames, [*params.by, "domain"], indices)
     sets = uncertainty.quality(prediction, frames, {IN_DOMAIN: inside, OUT_OF_DOMAIN: ~inside}, calibration)
     learned_on = {"validation": np.ones(len(validation), bool)}
     learned_on = uncertainty.quality(told, validation, learned_on, calibration)

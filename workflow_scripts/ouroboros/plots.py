@@ -1,12 +1,11 @@
-"""Figures of training and of the whole run."""
+"""The figure of a training."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from .figure import COLOURS, figure, plain_log
-from .units import CHEMICAL_ACCURACY_MEV
+from .figure import figure, plain_log
 
 GREY = "#888888"
 
@@ -36,23 +35,3 @@ def curves(history: pd.DataFrame, summary: dict[str, Any], path: str | Path) -> 
         rate.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
         if summary["overfitting"]:
             loss.set_title("overfitting, see training.json", color="C3", fontsize=9)
-
-
-def learning_curve(tables: dict[str, pd.DataFrame], path: str | Path) -> None:
-    """Test errors against labels, one line an arm.
-
-    Args:
-        tables: round table of each arm, columns `labels` and `force_mae_meV_per_A`.
-        path: of the figure.
-    """
-    with figure(path, columns=2, width=4.2) as (forces, energy):
-        for arm, table in tables.items():
-            style = {"color": COLOURS.get(arm.rsplit("-", 1)[0]), "marker": "o", "label": arm}
-            forces.plot(table["labels"], table["force_mae_meV_per_A"], **style)
-            energy.plot(table["labels"], table["energy_mae_meV"], **style)
-        forces.axhline(CHEMICAL_ACCURACY_MEV, color=GREY, linestyle=":", label="1 kcal/mol/Å")
-        energy.axhline(CHEMICAL_ACCURACY_MEV, color=GREY, linestyle=":", label="1 kcal/mol")
-        forces.set(xlabel="labels", ylabel="force MAE on the test set (meV/Å)", ylim=(0, None))
-        energy.set(xlabel="labels", ylabel="energy MAE on the test set (meV)", ylim=(0, None))
-        forces.legend()
-        energy.legend()

@@ -41,7 +41,9 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         selection: select/selection.json.
         analysis: analysis/analysis.json.
     """
-    errors, told, members = (read_json(metrics)[name] for name in ("committee", "uncertainty", "members"))
+    errors, told, members, by_domain = (
+        read_json(metrics)[name] for name in ("committee", "uncertainty", "members", "by_domain")
+    )
     quality = told.get(IN_DOMAIN) or told.get(OUT_OF_DOMAIN) or {}
     sizes = quality.get("calibrated", {})
     counts, chosen, table = read_json(dataset), read_json(selection), pd.read_csv(walkers)
@@ -49,6 +51,10 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "labels": counts["train"] + counts["validation"],
         "energy_mae_meV": errors["energy_mae_meV"],
         "force_mae_meV_per_A": errors["force_mae_meV_per_A"],
+        **{
+            f"force_mae_{name}_meV_per_A": by_domain.get(name, {}).get("force_mae_meV_per_A")
+            for name in (IN_DOMAIN, OUT_OF_DOMAIN)
+        },
         "uncertainty_of": next((name for name in (IN_DOMAIN, OUT_OF_DOMAIN) if name in told), "none"),
         "uncertainty_spearman": quality.get("spearman"),
         "coverage_90": sizes.get("coverage_90"),

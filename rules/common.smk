@@ -242,7 +242,8 @@ def results_of(arm):
 
     def files(wildcards):
         last = final_round(arm)
-        decisions = [f"{round_folder(arm, r)}/decision_checked.json" for r in range(last + 1)]
+        names = ("decision.json", "decision_checked.json")
+        decisions = [f"{round_folder(arm, r)}/{name}" for r in range(last + 1) for name in names]
         return [*decisions, f"{HOME}/{arm}/report/rounds_{last}/rounds.csv"]
 
     return files

@@ -58,7 +58,7 @@ class Selection(Section):
     )
     keep_whole: bool = key(True, "an isolated frame in more pieces than any trained one of its atoms is not labelled")
     duplicate_rmsd_A: float = key(
-        0.02, "a frame nearer than this to a trained or another candidate frame is not labelled (aligned RMSD)", "Å",
+        0.005, "a frame nearer than this to a trained or another candidate frame is not labelled (aligned RMSD)", "Å",
         ge=0, le=1,
     )  # fmt: skip
     diversity: Literal["farthest", "clusters", "none"] = key(

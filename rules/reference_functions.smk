@@ -70,6 +70,5 @@ def label_input():
         "candidates": f"{ROUND}/select/candidates.extxyz",
         "reference": f"{REFERENCE}/reference.json",
         "checked": f"{REFERENCE}/reference_checked.json",  # another oracle passes the gate before it labels
-        "decided": ancient(f"{ROUND}/decision_checked.json"),  # no label is paid for in a broken arm
     }
     return files | teacher() | ({"pool": f"{REFERENCE}/reference.db"} if POOL else {})

@@ -18,7 +18,7 @@ checkpoint decide:
 
 
 rule check_decision:
-    """Stop an arm that is broken, before anything more is paid for it."""
+    """Stop the run where an arm is broken."""
     input:
         decision=f"{ROUND}/decision.json",
     output:

@@ -1,6 +1,6 @@
 """Accuracy against wall time on rMD17 ethanol: a committee trained here, stock SchNetPack beside it.
 
-    .venv/bin/python bench/accuracy.py [--members 10] [--epochs 300] [--stock-seconds 900] [--folder results/accuracy]
+    .venv/bin/python bench/accuracy.py [--members 10] [--epochs 250] [--stock-seconds 900] [--folder results/accuracy]
 
 950 training, 50 validation and 1,000 test frames, those of ../shared. Two trainings run side by side, one thread each:
 the members of a PaiNN committee by `train_member` with the project's default settings and so many epochs; then two
@@ -179,7 +179,7 @@ def main() -> None:
     """Train, test, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=250)
     parser.add_argument("--stock-seconds", type=float, default=900)
     parser.add_argument("--folder", type=Path, default=ROOT / "results/accuracy")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)

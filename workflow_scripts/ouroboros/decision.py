@@ -34,7 +34,7 @@ def decide(rounds: Sequence[dict[str, Any]], targets: dict[str, float], *, last_
     if broken:
         return Verdict(BROKEN, broken)
     missed = _missed(figures, targets)
-    stable = targets["stable_rounds"]
+    stable = int(targets["stable_rounds"])
     if not missed:
         before = rounds[-stable:-1]
         steady = len(before) == stable - 1 and not any(_missed(each, targets) for each in before)

@@ -19,11 +19,39 @@ rule generate:
     params:
         oracle=ORACLE,
         store=STORE,
-        settings=without(config["reference"]["generate"], "temperatures_K", "trajectories_per_temperature"),
+        settings=without(
+            config["reference"]["generate"], "temperatures_K", "trajectories_per_temperature", "distorted"
+        ),
         temperature_K=temperature_of,
         seed=reference_seed,
     script:
         "../workflow_scripts/generate.py"
+
+
+rule distort:
+    """Structures that dynamics seldom reaches, for the shifted part of the test set."""
+    input:
+        **generate_input(),
+    output:
+        structures=f"{REFERENCE}/raw/distorted.extxyz",
+    log:
+        f"{LOGS}/distort.log",
+    benchmark:
+        f"{TIMES}/distort.tsv"
+    conda:
+        ORACLE_ENVIRONMENT
+    threads: config["labels"]["threads"]
+    resources:
+        mem_mb=config["labels"]["mem_mb"],
+        runtime=240,
+    params:
+        oracle=ORACLE,
+        store=STORE,
+        molecule=config["reference"]["generate"]["molecule"],
+        n=config["reference"]["generate"]["distorted"],
+        seed=seeds.integer(config["seed"], "distorted"),
+    script:
+        "../workflow_scripts/distort.py"
 
 
 rule download:

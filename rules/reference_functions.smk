@@ -4,7 +4,8 @@
 def raw_files():
     """What `curate` reads: trajectories made here, or imported frames and what is known of them."""
     if SOURCE == "generate":
-        return {"raw": expand(f"{REFERENCE}/raw/trajectory_{{k}}.extxyz", k=range(len(TEMPERATURES)))}
+        distorted = [f"{REFERENCE}/raw/distorted.extxyz"] if config["reference"]["generate"]["distorted"] else []
+        return {"raw": expand(f"{REFERENCE}/raw/trajectory_{{k}}.extxyz", k=range(len(TEMPERATURES))) + distorted}
     return {"raw": [f"{REFERENCE}/raw/frames.npz"], "record": f"{REFERENCE}/raw/frames.json"}
 
 
@@ -31,7 +32,7 @@ def error_columns():
     """Columns by whose values errors are told; a column that only counts frames or times groups nothing."""
     named = config["reference"]["files"]["columns"] if SOURCE == "files" else []
     split_by = split_settings().get("column")
-    columns = dict.fromkeys(["temperature_K", "source", *named, *([split_by] if split_by else [])])
+    columns = dict.fromkeys(["temperature_K", "made", "source", *named, *([split_by] if split_by else [])])
     return [name for name in columns if name not in ("trajectory", "time_fs", "raw_index") or name == split_by]
 
 

@@ -51,6 +51,9 @@ class Generate(Section):
     length_ps: float = key(1.0, "length of each trajectory", "ps", gt=0, le=10000)
     stride_fs: float = key(10.0, "time between kept frames", "fs", gt=0, le=10000)
     friction_per_ps: float = key(10.0, "Langevin friction", "1/ps", gt=0, le=1000)
+    distorted: int = key(
+        0, "test structures with bonds turned, and as many with a bond stretched; for split.strategy trajectory", ge=0
+    )
 
 
 class Download(Section):

@@ -43,9 +43,9 @@ def draw_conformer(atoms: Atoms, oracle: Oracle, rng: np.random.Generator) -> At
     isolated = not atoms.pbc.any()
     expected = bonds(reference) if isolated else np.zeros(0)
     for _ in range(TRIES):
-        trial = _twisted(reference, rng) if isolated else reference.copy()
+        trial = turn(reference, rng) if isolated else reference.copy()
         trial.positions += rng.normal(scale=RATTLE, size=trial.positions.shape)
-        if isolated and _contacts(trial).min() < APART:
+        if isolated and contacts(trial).min() < APART:
             continue
         trial = relax(trial, oracle)
         if not isolated or np.array_equal(bonds(trial), expected):
@@ -58,33 +58,41 @@ def draw_conformer(atoms: Atoms, oracle: Oracle, rng: np.random.Generator) -> At
 
 def bonds(atoms: Atoms) -> np.ndarray:
     """(n, n) bool, which atoms of an isolated molecule are bonded."""
-    return _contacts(atoms) < BONDED
+    return contacts(atoms) < BONDED
+
+
+def open_bonds(atoms: Atoms) -> list[tuple[int, int, np.ndarray]]:
+    """Bonds outside rings: (i, j, mask of the atoms on j's side)."""
+    connected, found = bonds(atoms), []
+    for i, j in zip(*np.nonzero(np.triu(connected)), strict=True):
+        cut = connected.copy()
+        cut[i, j] = cut[j, i] = False
+        side = connected_components(cut, directed=False)[1]
+        if side[i] != side[j]:
+            found.append((int(i), int(j), side == side[j]))
+    return found
 
 
 def rotatable_bonds(atoms: Atoms) -> list[tuple[int, int, np.ndarray]]:
     """Single bonds outside rings with more than one atom on either side: (i, j, mask of the atoms on j's side)."""
-    connected, contacts = bonds(atoms), _contacts(atoms)
-    found = []
-    for i, j in zip(*np.nonzero(np.triu(connected)), strict=True):
-        if contacts[i, j] < MULTIPLE:
-            continue
-        cut = connected.copy()
-        cut[i, j] = cut[j, i] = False
-        side = connected_components(cut, directed=False)[1]
-        beyond = side == side[j]
-        if not beyond[i] and beyond.sum() > 1 and (side == side[i]).sum() > 1:
-            found.append((int(i), int(j), beyond))
-    return found
+    between = contacts(atoms)
+    return [
+        (i, j, beyond)
+        for i, j, beyond in open_bonds(atoms)
+        if between[i, j] >= MULTIPLE and 1 < beyond.sum() < len(atoms) - 1
+    ]
 
 
-def _contacts(atoms: Atoms) -> np.ndarray:
+def contacts(atoms: Atoms) -> np.ndarray:
+    """(n, n) distances over the sums of the covalent radii, inf on the diagonal."""
     distance = np.linalg.norm(atoms.positions[:, None] - atoms.positions, axis=-1)
     np.fill_diagonal(distance, np.inf)
     radii = covalent_radii[atoms.numbers]
     return distance / (radii[:, None] + radii)
 
 
-def _twisted(atoms: Atoms, rng: np.random.Generator) -> Atoms:
+def turn(atoms: Atoms, rng: np.random.Generator) -> Atoms:
+    """A copy with each rotatable bond turned by any angle."""
     twisted = atoms.copy()
     for i, j, beyond in rotatable_bonds(atoms):
         origin = twisted.positions[i].copy()

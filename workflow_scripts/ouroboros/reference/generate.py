@@ -14,6 +14,7 @@ from ..oracles import Oracle
 from ..seeds import generator
 from ..velocities import initial_momenta
 from .conformers import draw_conformer
+from .distort import DYNAMICS
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def generate_trajectory(
 
     Returns:
         Frames with energy (eV), forces (eV/Å) and the columns `temperature_K`, `trajectory`, `time_fs` (float, 0 at
-        the end of the equilibration). If the oracle fails on the way, the frames up to there, with a warning.
+        the end of the equilibration) and `made`. If the oracle fails on the way, the frames up to there, with a warning.
 
     Raises:
         ValueError: impossible settings, an unknown molecule, or an oracle that cannot label its start.
@@ -109,7 +110,9 @@ def generate_trajectory(
         cell=np.tile(atoms.cell.array, (n, 1, 1)),
         pbc=np.tile(atoms.pbc, (n, 1)),
         stress=np.array(stress),
-    ).with_columns(temperature_K=float(temperature_K), trajectory=int(trajectory), time_fs=stride_fs * np.arange(n))
+    ).with_columns(
+        temperature_K=float(temperature_K), trajectory=int(trajectory), time_fs=stride_fs * np.arange(n), made=DYNAMICS
+    )
 
 
 def _dynamics(

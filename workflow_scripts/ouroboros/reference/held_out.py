@@ -6,6 +6,7 @@ import numpy as np
 
 from ..frames import Frames
 from ..seeds import generator
+from .distort import DYNAMICS
 from .time_blocks import in_time
 
 
@@ -17,7 +18,7 @@ def split_by_trajectory(
     Every trajectory hotter than `start_temperature_max_K` belongs to the test, and so does half of those of each
     temperature at or below it (rounded down, but at least one). Training frames are drawn from the earlier part of
     the rest, validation frames from the later part; test frames from the test trajectories, the same number for each
-    temperature as far as there are enough. The test set does not depend on the sizes of the other two.
+    temperature as far as there are enough. Structures that no dynamics made (`made`) belong to the test. The test set does not depend on the sizes of the other two.
 
     Args:
         frames: with the column `trajectory`; without `temperature_K` all frames count as of one temperature.
@@ -42,8 +43,9 @@ def split_by_trajectory(
     temperature = frames.columns.get("temperature_K", np.zeros(len(frames)))
     hottest = np.inf if start_temperature_max_K is None else start_temperature_max_K
     rng = generator(seed, "split")
-    held_out = _test_trajectories(trajectory, temperature, hottest, rng)
-    is_test = np.isin(trajectory, held_out)
+    moved = frames.columns.get("made", np.full(len(frames), DYNAMICS)) == DYNAMICS
+    held_out = _test_trajectories(trajectory[moved], temperature[moved], hottest, rng)
+    is_test = np.isin(trajectory, held_out) | ~moved
 
     seen = np.flatnonzero(~is_test)
     if train + validation > len(seen):

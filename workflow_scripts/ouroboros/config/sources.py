@@ -156,6 +156,11 @@ def _generated(experiment: Experiment) -> Iterator[str]:
             "train on and one for the test set."
         )
         return
+    if generate.distorted and split.strategy != "trajectory":
+        yield (
+            f"Config key 'reference.generate.distorted' is {generate.distorted}, which goes with split.strategy "
+            f"trajectory alone, not with {split.strategy}: set it to 0."
+        )
     held_back = max(1, each // 2)
     frames = int(generate.length_ps * 1000 / generate.stride_fs + 1e-6)
     everything = each * frames * len(generate.temperatures_K)

@@ -55,7 +55,8 @@ def generate_trajectory(
 
     Returns:
         Frames with energy (eV), forces (eV/Å) and the columns `temperature_K`, `trajectory`, `time_fs` (float, 0 at
-        the end of the equilibration) and `made`. If the oracle fails on the way, the frames up to there, with a warning.
+        the end of the equilibration) and `made`. If the oracle fails on the way, the frames up to there, with a
+        warning.
 
     Raises:
         ValueError: impossible settings, an unknown molecule, or an oracle that cannot label its start.

@@ -18,7 +18,8 @@ def split_by_trajectory(
     Every trajectory hotter than `start_temperature_max_K` belongs to the test, and so does half of those of each
     temperature at or below it (rounded down, but at least one). Training frames are drawn from the earlier part of
     the rest, validation frames from the later part; test frames from the test trajectories, the same number for each
-    temperature as far as there are enough. Structures that no dynamics made (`made`) belong to the test. The test set does not depend on the sizes of the other two.
+    temperature as far as there are enough. Structures that no dynamics made (column `made`) belong to the test, each
+    way of making them like a temperature. The test set does not depend on the sizes of the other two.
 
     Args:
         frames: with the column `trajectory`; without `temperature_K` all frames count as of one temperature.
@@ -43,7 +44,8 @@ def split_by_trajectory(
     temperature = frames.columns.get("temperature_K", np.zeros(len(frames)))
     hottest = np.inf if start_temperature_max_K is None else start_temperature_max_K
     rng = generator(seed, "split")
-    moved = frames.columns.get("made", np.full(len(frames), DYNAMICS)) == DYNAMICS
+    made = frames.columns.get("made", np.full(len(frames), DYNAMICS))
+    moved = made == DYNAMICS
     held_out = _test_trajectories(trajectory[moved], temperature[moved], hottest, rng)
     is_test = np.isin(trajectory, held_out) | ~moved
 
@@ -63,7 +65,10 @@ def split_by_trajectory(
             f"split.test {test} asks for more than the {is_test.sum()} frames of the {len(held_out)} trajectories "
             "that training never sees: lower it or take more or longer trajectories"
         )
-    test_idx = _evenly(np.flatnonzero(is_test), temperature, test, rng)
+    kinds = np.unique([f"{how} {kelvin}" for how, kelvin in zip(made, temperature, strict=True)], return_inverse=True)[
+        1
+    ]
+    test_idx = _evenly(np.flatnonzero(is_test), kinds, test, rng)
     early, late = _by_time(frames, seen, train, validation)
     early = rng.permutation(early)
     return {

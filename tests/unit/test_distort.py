@@ -37,7 +37,7 @@ def test_bonds_are_turned_or_one_is_stretched(distorted):
         ratio = bond_lengths(positions) / relaxed
         changed = np.abs(ratio - 1) > 0.02  # conformers differ by some thousandths
         assert changed.sum() == (0 if kind == TURNED else 1) or (kind == STRETCHED and not changed.any())
-        assert SHORTEST - 0.03 < ratio.min() and ratio.max() < LONGEST + 0.03
+        assert ratio.min() > SHORTEST - 0.03 and ratio.max() < LONGEST + 0.03
 
 
 def test_labels_are_the_oracle_s(distorted, oracle):

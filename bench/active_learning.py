@@ -37,9 +37,8 @@ def main() -> None:
         sys.exit(f"there is no comparison in {home}: run the experiment first, without --read")
     figures = json.loads(found[-1].read_text())["against_random"]["committee"]
     for each in figures.values():
-        print(
-            f"{each['of']}: {each['verdict']}; labels saved {each['label_saving']} ({each['seeds_that_reach_it']} seeds)"
-        )
+        saved, seeds = each["label_saving"], each["seeds_that_reach_it"]
+        print(f"{each['of']}: {each['verdict']}; labels saved {saved} ({seeds} seeds)")
     shifted, inside = (figures[f"force_mae_{where}_meV_per_A"] for where in ("out_of_domain", "in_domain"))
     saved = shifted["label_saving"]
     print(

@@ -161,3 +161,9 @@ def test_a_broken_arm_ends_the_run_with_its_reason():
     refuse_broken({"state": "continue", "reason": "x"}, "committee-42 round 1")
     with pytest.raises(BrokenRunError, match="committee-42 round 1 is broken: no explored frame"):
         refuse_broken({"state": "broken", "reason": "no explored frame is physical"}, "committee-42 round 1")
+
+
+def test_a_pool_of_duplicates_is_budget_spent():
+    pool = {**GOOD, "walkers": 0, "survival_fraction": None, "selected": 0, "force_mae_meV_per_A": 90.0}
+    verdict = decide(pool, TARGETS, last_round=False)
+    assert verdict.state == "budget_spent" and "not worth a label" in verdict.reason

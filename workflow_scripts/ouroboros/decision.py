@@ -46,6 +46,8 @@ def decide(rounds: Sequence[dict[str, Any]], targets: dict[str, float], *, last_
         missed = [f"all targets are met, but not yet for {stable} rounds (decision.stable_rounds)"]
     if last_round:
         return Verdict(BUDGET_SPENT, "all rounds done; " + "; ".join(missed))
+    if not figures["selected"] and not figures["walkers"]:
+        return Verdict(BUDGET_SPENT, "what is left of the pool is not worth a label; " + "; ".join(missed))
     if not figures["selected"]:
         return Verdict(
             BROKEN, "no structure was selected, so that nothing can be learned; look at select/selection.csv"

@@ -19,9 +19,7 @@ rule generate:
     params:
         oracle=ORACLE,
         store=STORE,
-        settings=without(
-            config["reference"]["generate"], "temperatures_K", "trajectories_per_temperature", "distorted"
-        ),
+        settings=without(config["reference"]["generate"], "temperatures_K", "trajectories_per_temperature", "distorted"),
         temperature_K=temperature_of,
         seed=reference_seed,
     script:

@@ -66,11 +66,11 @@ def test_a_handful_of_frames_is_learnt_by_heart(water, model_settings, training_
 
 
 def test_the_kept_weights_are_those_of_the_best_validation_epoch(frames, model_settings, short):
-    # A learning rate far too large and no schedule: the loss jumps up and down.
+    # A learning rate far too large and no schedule: the loss jumps up and down, and the last epoch seldom is the best.
     jumpy = {**short, "schedule": "constant", "learning_rate": 0.03, "epochs": 12}
-    fit = train_member(frames, model_settings, jumpy, seed=1)
+    fits = (train_member(frames, model_settings, jumpy, seed=seed) for seed in range(1, 8))
+    fit = next(fit for fit in fits if fit.history["val_loss"].idxmin() < 11)
     losses = fit.history["val_loss"]
-    assert losses.idxmin() < len(losses) - 1, "the last epoch is the best one, so that this test would show nothing"
     best = fit.history.loc[losses.idxmin()]
     assert fit.summary["best_epoch"] == best["epoch"]
     validation = frames.take(frames.columns["subset"] == "validation")

@@ -1,4 +1,4 @@
-"""Does choosing by uncertainty pay? The experiment of docs/experiment.md: run, or read where it is there.
+"""Does choosing by uncertainty pay? The experiment of examples/ethanol_shifted.yaml, run or read.
 
     .venv/bin/python bench/active_learning.py [--config examples/ethanol_shifted.yaml] [--read]
 

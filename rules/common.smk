@@ -34,6 +34,7 @@ STORE = f"{HOME}/labels"  # undeclared on purpose: Snakemake deletes declared ou
 STRATEGIES = config["rounds"]["strategies"]
 SEEDS = config["rounds"]["seeds"]
 START = "start"  # the arm of what all strategies of one seed have in common
+OWN_ARM = f"({'|'.join(STRATEGIES)})-[0-9]+"  # of what each strategy does for itself
 ARMS = [f"{strategy}-{seed}" for seed in SEEDS for strategy in STRATEGIES]
 LAST_ROUND = config["rounds"]["count"] - 1
 MEMBERS = range(config["committee"]["size"])
@@ -114,14 +115,13 @@ def trainings_up_to(wildcards):
     return [f"{folder}/model_{m}/training.json" for folder in rounds for m in MEMBERS]
 
 
-def labels_before(wildcards):
-    """The summaries of the labels that the arm's rounds up to {r} learned from."""
-    return [f"{round_folder(wildcards.arm, r)}/labels.json" for r in range(int(wildcards.r))]
+def rounds_before(name):
+    """An input function: the file of each round of the arm before {r}."""
 
+    def files(wildcards):
+        return [f"{round_folder(wildcards.arm, r)}/{name}" for r in range(int(wildcards.r))]
 
-def prospective_before(wildcards):
-    """How the uncertainty fared on those labels."""
-    return [f"{round_folder(wildcards.arm, r)}/prospective/uncertainty.json" for r in range(int(wildcards.r))]
+    return files
 
 
 def round_folder(arm, r):
@@ -168,7 +168,7 @@ def decide_input(wildcards):
         "walkers": f"{shared}/explore/walkers.csv",
         "selection": f"{round_folder(wildcards.arm, wildcards.r)}/select/selection.json",
         "analysis": f"{shared}/analysis/analysis.json",
-        "before": [f"{round_folder(wildcards.arm, r)}/decision.json" for r in range(int(wildcards.r))],
+        "before": rounds_before("decision.json")(wildcards),
     }
 
 

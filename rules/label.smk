@@ -81,7 +81,7 @@ rule prospective:
     benchmark:
         f"{TIMES}/{{arm}}/round_{{r}}/prospective.tsv"
     wildcard_constraints:
-        arm=f"({'|'.join(STRATEGIES)})-[0-9]+",
+        arm=OWN_ARM,
     conda:
         "../envs/mlip.yaml"
     threads: THREADS

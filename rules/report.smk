@@ -38,8 +38,8 @@ rule report:
         reference=f"{REFERENCE}/reference.json",
         split=f"{REFERENCE}/split.json",
         leakage=f"{REFERENCE}/leakage.json",
-        labels=labels_before,
-        prospective=prospective_before,
+        labels=rounds_before("labels.json"),
+        prospective=rounds_before("prospective/uncertainty.json"),
         trainings=trainings_up_to,
     output:
         table=report(

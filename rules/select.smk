@@ -29,7 +29,7 @@ rule select:
     benchmark:
         f"{TIMES}/{{arm}}/round_{{r}}/select.tsv"
     wildcard_constraints:
-        arm=f"({'|'.join(STRATEGIES)})-[0-9]+",
+        arm=OWN_ARM,
     conda:
         "../envs/mlip.yaml"
     threads: THREADS

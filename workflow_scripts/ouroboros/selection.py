@@ -70,6 +70,7 @@ def select(
     checks = spot_checks(sound, chosen, strategy, settings, rng)
     fate[checks] = SPOT_CHECK
     chosen = np.concatenate([chosen, checks]).astype(int)
+    uncertain = int((uncertainty[sound] >= settings["low_eV_per_A"]).sum())
     counts = {
         "strategy": strategy,
         "explored": len(explored),
@@ -80,8 +81,8 @@ def select(
         "no_duplicates": len(ordered),
         "spot_checks": len(checks),
         "selected": len(chosen),
-        "uncertain": int((uncertainty[sound] >= settings["low_eV_per_A"]).sum()),
-        "uncertain_fraction": float((uncertainty[sound] >= settings["low_eV_per_A"]).mean()) if len(sound) else None,
+        "uncertain": uncertain,
+        "uncertain_fraction": uncertain / len(sound) if len(sound) else None,
         "fates": {str(name): int(n) for name, n in pd.Series(fate).value_counts().items()},
     }
     fates = pd.DataFrame(

@@ -120,11 +120,9 @@ def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> di
         likelihood of an error's component, in eV/Å, a nat each. error_over_uncertainty_rms: 1 is right, above is
         over-confident. All but the first two are None where some spread is zero.
     """
-    bounds = np.outer(calibration.quantiles, calibration.expected_error(spread))
-    observed = (error <= bounds).mean(axis=1)
     figures: dict[str, float | None] = {
         "coverage_90": float((error <= calibration.interval(spread, 0.9)).mean()),
-        "miscalibration_area": float(np.abs(observed - LEVELS).mean()),
+        "miscalibration_area": float(np.abs(held(spread, error, calibration) - LEVELS).mean()),
     }
     sigma = calibration.expected_error(spread)
     if not (sigma > 0).all():
@@ -137,6 +135,11 @@ def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> di
         "nll": float((np.log(component) + 0.5 * np.log(2 * np.pi) + error**2 / (6 * component**2)).mean()),
         "error_over_uncertainty_rms": float(np.sqrt((error**2).mean() / (sigma**2).mean())),
     }
+
+
+def held(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """(n_levels,) share of the errors within the interval of each of `calibration.LEVELS`."""
+    return (error <= np.outer(calibration.quantiles, calibration.expected_error(spread))).mean(axis=1)
 
 
 def rank_correlation(uncertainty: np.ndarray, error: np.ndarray) -> float | None:

@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 
 from .calibration import LEVELS, Calibration, gaussian
 from .figure import figure, plain_log, sentence
-from .uncertainty import Told
+from .uncertainty import Told, held
 
 GREYS = ListedColormap(matplotlib.colormaps["Greys"](np.linspace(0.25, 1, 256)))  # one atom alone is not white
 
@@ -64,10 +64,9 @@ def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> Non
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="as promised")
     for number, each in enumerate(sets):
         for kind, name, style in ((calibration, "calibrated", "-"), (gaussian(), "bare", ":")):
-            bounds = np.outer(kind.quantiles, kind.expected_error(each.spread))
-            held, area = (each.error <= bounds).mean(axis=1), each.figures[name]["miscalibration_area"]
+            area = each.figures[name]["miscalibration_area"]
             label = f"{_words(each)}: area {area:.3f}" if name == "calibrated" else f"bare spread: {area:.3f}"
-            axes.plot(LEVELS, held, style, color=f"C{number}", label=label)
+            axes.plot(LEVELS, held(each.spread, each.error, kind), style, color=f"C{number}", label=label)
     axes.set(xlabel="share of errors that an interval promises", ylabel="share within it", box_aspect=1)
     axes.legend(loc="upper left", fontsize=8)
     shares = ", ".join(f"{each.figures['calibrated']['coverage_90']:.0%}" for each in sets)

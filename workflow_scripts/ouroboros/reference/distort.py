@@ -6,7 +6,7 @@ from ase import Atoms
 from ..frames import Frames
 from ..oracles import Oracle
 from ..seeds import generator
-from .conformers import APART, contacts, draw_conformer, open_bonds, turn
+from .conformers import APART, contacts, draw_conformer, open_bonds, relax, turn
 
 DYNAMICS, TURNED, STRETCHED = "dynamics", "turned", "stretched"  # the column `made`
 SHORTEST, LONGEST = 0.85, 1.4  # of the relaxed bond length
@@ -32,6 +32,7 @@ def distorted_structures(molecule: Atoms, oracle: Oracle, n: int, seed: int) -> 
         RuntimeError: not one structure could be labelled.
     """
     rng, images = generator(seed, "distorted"), []
+    molecule = relax(molecule, oracle)  # once; each conformer starts from there
     for number, (made, change) in enumerate(((TURNED, turn), (STRETCHED, stretch))):
         for i in range(n):
             atoms = _drawn(molecule, oracle, change, rng)

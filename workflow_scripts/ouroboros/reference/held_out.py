@@ -65,9 +65,8 @@ def split_by_trajectory(
             f"split.test {test} asks for more than the {is_test.sum()} frames of the {len(held_out)} trajectories "
             "that training never sees: lower it or take more or longer trajectories"
         )
-    kinds = np.unique([f"{how} {kelvin}" for how, kelvin in zip(made, temperature, strict=True)], return_inverse=True)[
-        1
-    ]
+    named = [f"{how} {kelvin}" for how, kelvin in zip(made, temperature, strict=True)]
+    kinds = np.unique(named, return_inverse=True)[1]
     test_idx = _evenly(np.flatnonzero(is_test), kinds, test, rng)
     early, late = _by_time(frames, seen, train, validation)
     early = rng.permutation(early)

@@ -5,10 +5,12 @@
 Runs `make run` on the config (it goes on where it was), prints the comparison of the arms, and ends with one JSON line:
 
     label_saving_shifted: share of the control's labels (start set included) that the committee needs less to come to
-        the control's final force error on test frames out of the start set's domain; mean over the seeds that come
-        there, null where none does
-    in_domain_ratio: final force error of the committee over the control's on test frames in the domain, mean over seeds
+        the higher of their two final force errors on test frames out of the start set's domain (below zero where it
+        needs more); mean over seeds, and label_savings_shifted of each
+    in_domain_ratio: force error of the committee over the control's with equal labels, on test frames in the domain,
+        mean over seeds
     shifted_ratio: likewise out of it
+    labels: that the errors are compared at, of each seed
     seeds: pairs of arms
 """
 
@@ -37,16 +39,17 @@ def main() -> None:
         sys.exit(f"there is no comparison in {home}: run the experiment first, without --read")
     figures = json.loads(found[-1].read_text())["against_random"]["committee"]
     for each in figures.values():
-        saved, seeds = each["label_saving"], each["seeds_that_reach_it"]
-        print(f"{each['of']}: {each['verdict']}; labels saved {saved} ({seeds} seeds)")
+        savings = ", ".join(f"{saved:.0%}" for saved in each["label_savings"])
+        print(f"{each['of']}: {each['verdict']}; labels saved {each['label_saving']:.0%} ({savings})")
     shifted, inside = (figures[f"force_mae_{where}_meV_per_A"] for where in ("out_of_domain", "in_domain"))
-    saved = shifted["label_saving"]
     print(
         json.dumps(
             {
-                "label_saving_shifted": None if saved is None else round(saved, 3),
+                "label_saving_shifted": round(shifted["label_saving"], 3),
+                "label_savings_shifted": [round(saved, 3) for saved in shifted["label_savings"]],
                 "in_domain_ratio": round(inside["ratio"], 3),
                 "shifted_ratio": round(shifted["ratio"], 3),
+                "labels": inside["labels_compared"],
                 "seeds": inside["seeds"],
             }
         )

@@ -7,6 +7,7 @@ with start(snakemake) as job:
     from ouroboros.energy_baseline import EnergyRange
     from ouroboros.records import write_json
     from ouroboros.reference import curate, write_database
+    from ouroboros.reference.curate import told
     from ouroboros.reference.importing import read_raw
 
     raw, source = read_raw(snakemake.input.raw, snakemake.input.get("record"))
@@ -23,4 +24,7 @@ with start(snakemake) as job:
     }
     write_database(snakemake.output.database, kept, summary)
     write_json(snakemake.output.summary, summary)
+    dropped = told(counts)
     job.say(f"reference: {counts['kept']} of {counts['frames_in']} frames kept, {summary['level_of_theory']}")
+    if dropped:
+        job.say(f"dropped, counted from 0 in the order read: {dropped}")

@@ -12,6 +12,7 @@ with start(snakemake) as job:
     before = [read_json(path)["figures"] for path in files.pop("before")]
     figures = figures_of_round(**files)
     verdict = decide([*before, figures], params.targets, last_round=params.last_round)
+    figures = {name: None if value != value else value for name, value in figures.items()}  # JSON has no NaN
     decision = {"state": verdict.state, "reason": verdict.reason, "figures": figures, "targets": params.targets}
     write_json(snakemake.output.decision, decision)
     job.say(

@@ -6,8 +6,9 @@ from ouroboros.job import start
 
 with start(snakemake) as job:
     from ouroboros import accuracy_figures
+    from ouroboros.model_card import model_card
     from ouroboros.records import read_json
-    from ouroboros.rounds import model_card, round_table
+    from ouroboros.rounds import round_table
 
     files, output, params = snakemake.input, snakemake.output, snakemake.params
     decisions, metrics = [read_json(path) for path in files.decisions], [read_json(path) for path in files.metrics]

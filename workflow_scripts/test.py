@@ -43,7 +43,7 @@ with start(snakemake) as job:
 
     accuracy_figures.parity(prediction, frames, metrics["committee"], output.parity)
     accuracy_figures.histograms(prediction, frames, output.histograms)
-    draw_uncertainty(sets, calibration, output.uncertainty)
+    draw_uncertainty([*sets, *learned_on], calibration, output.uncertainty)
     verdict = metrics["verdict"]
     where = "/".join(Path(output.metrics).parts[2:-2])
     job.say(f"{where}, {len(frames)} test frames: {verdict['forces']}; {verdict['energy']}")

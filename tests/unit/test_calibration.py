@@ -27,7 +27,7 @@ def rng():
 @pytest.mark.parametrize(("scale", "power"), [(2.0, 1.0), (0.5, 1.0), (1.5, 0.6)])
 def test_a_known_relation_is_found(rng, scale, power):
     spread = rng.lognormal(-3, 1, size=400 * ATOMS)
-    found = fit_calibration(spread, errors_of(spread, rng, scale, power), sizes_of(spread))
+    found = fit_calibration(spread, errors_of(spread, rng, scale, power), len(spread) // ATOMS)
     assert found.power == pytest.approx(power, abs=0.02)
     at = np.array([0.01, 0.05, 0.3])
     np.testing.assert_allclose(found.expected_error(at), scale * at**power, rtol=0.05)
@@ -39,7 +39,7 @@ def test_intervals_hold_on_other_frames_whatever_the_errors_look_like(rng):
     spread = rng.lognormal(-3, 0.7, size=4000 * ATOMS)
     error = 3 * spread * np.abs(rng.standard_t(3, size=(len(spread), 3))).mean(axis=1)
     known, other = slice(0, 200 * ATOMS), slice(200 * ATOMS, None)
-    found = fit_calibration(spread[known], error[known], sizes_of(spread[known]))
+    found = fit_calibration(spread[known], error[known], 200)
     figures = quality(spread[other], error[other], sizes_of(spread[other]), found, large_error=0.1)
     assert figures["calibrated"]["coverage_90"] == pytest.approx(0.9, abs=0.03)
     assert figures["calibrated"]["miscalibration_area"] < 0.03
@@ -75,13 +75,40 @@ def test_ranking_does_not_ask_for_the_size(rng):
 def test_a_few_frames_do_not_refute_proportionality(rng):
     """Two molecules whose spread says nothing: a free fit would take uncertainty for the same everywhere."""
     spread = rng.lognormal(-3, 0.3, size=2 * ATOMS)
-    found = fit_calibration(spread, errors_of(np.full(len(spread), 0.05), rng), sizes_of(spread))
+    found = fit_calibration(spread, errors_of(np.full(len(spread), 0.05), rng), len(spread) // ATOMS)
     assert found.power > 0.5
+
+
+def test_beyond_the_known_spreads_the_error_rises_with_them_at_least(rng):
+    spread = rng.lognormal(-3, 0.5, size=400 * ATOMS)
+    found = fit_calibration(spread, errors_of(spread, rng, 1.5, 0.6), 400)
+    end = spread.max()
+    assert found.known_to == end and found.power < 0.7
+    edge = found.expected_error(np.array([0.999, 1, 1.001, 2]) * end)
+    assert edge[2] / edge[0] == pytest.approx(1, abs=0.01), "no jump"
+    assert edge[3] / edge[1] == pytest.approx(2)
+    steep = fit_calibration(spread, errors_of(spread, rng, 1.5, 1.8), 400)
+    assert steep.expected_error(2 * end) / steep.expected_error(end) == pytest.approx(2**steep.power)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.99])
+def test_an_interval_that_was_not_learned_is_refused(level):
+    with pytest.raises(ValueError, match=r"is not between 0\.02 and 0\.98"):
+        gaussian().interval(np.array([0.1]), level)
+
+
+def test_ranks_are_those_of_conformal_prediction(rng):
+    """Of 19 errors, the sixth is the bound of 30 %: 20 x 0.3, which floating point makes a little more than 6."""
+    spread = np.full(19, 0.1)
+    error = errors_of(spread, rng)
+    found = fit_calibration(spread, error, 19)
+    assert found.interval(0.1, 0.3) == pytest.approx(np.sort(error)[5], rel=1e-6)
+    assert found.interval(0.1, 0.9) == pytest.approx(np.sort(error)[17], rel=1e-6)
 
 
 def test_larger_spread_never_means_a_smaller_error(rng):
     spread = rng.lognormal(-3, 1, size=100 * ATOMS)
-    found = fit_calibration(spread, errors_of(1e-3 / spread, rng), sizes_of(spread))
+    found = fit_calibration(spread, errors_of(1e-3 / spread, rng), len(spread) // ATOMS)
     assert found.power == 0
 
 
@@ -91,7 +118,7 @@ def test_larger_spread_never_means_a_smaller_error(rng):
 )
 def test_what_cannot_be_calibrated_is_refused(spread, error, what):
     with pytest.raises(ValueError, match=what):
-        fit_calibration(spread, error, np.array([9]))
+        fit_calibration(spread, error, 1)
 
 
 def test_a_nan_is_a_failure_with_a_reason():
@@ -103,6 +130,6 @@ def test_a_nan_is_a_failure_with_a_reason():
 
 def test_a_record_comes_back(rng):
     spread = rng.lognormal(-3, 1, size=10 * ATOMS)
-    found = fit_calibration(spread, errors_of(spread, rng), sizes_of(spread))
+    found = fit_calibration(spread, errors_of(spread, rng), len(spread) // ATOMS)
     assert Calibration.from_record(found.as_record()) == found
     assert len(found.quantiles) == len(LEVELS)

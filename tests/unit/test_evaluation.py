@@ -98,6 +98,18 @@ def test_each_member_agrees_with_stock_schnetpack(members, structures, dtype, to
     np.testing.assert_allclose(prediction.member_energy, energies, rtol=0, atol=2 * tolerance)
 
 
+@pytest.mark.parametrize("structures", ["mixed", "periodic"])
+def test_features_are_those_of_schnetpack(members, structures, monkeypatch):
+    built, _ = members
+    frames = Frames.from_atoms(SETS[structures]())
+    fast = Committee(built, np.zeros((3, 100)), CUTOFF)
+    slow = Committee(built, np.zeros((3, 100)), CUTOFF)
+    monkeypatch.setattr(slow, "_stacked", "taken one by one")
+    features = slow.features(frames)
+    assert np.ptp(features, axis=0).max() > 0.1
+    np.testing.assert_allclose(fast.features(frames), features, rtol=0, atol=1e-5)
+
+
 def test_forces_are_the_gradient_of_the_tabulated_energy(members):
     built, _ = members
     committee = Committee([deepcopy(member).double() for member in built], np.zeros((3, 100)), CUTOFF)

@@ -14,6 +14,7 @@ from ouroboros.molecules import EVERYDAY, resolve_molecule
 from ouroboros.oracles import make_oracle
 from ouroboros.reference import curate, generate_trajectory
 from ouroboros.reference.conformers import bonds, draw_conformer, relax, rotatable_bonds
+from ouroboros.reference.curate import told
 
 XTB = {"kind": "xtb"}
 SHORT = {"timestep_fs": 0.5, "equilibration_ps": 0.1, "length_ps": 0.2, "stride_fs": 10.0, "friction_per_ps": 10.0}
@@ -178,7 +179,10 @@ def test_curation_counts_every_reason():
         "kept": 4,
         "with_stress": 1,
         "rejected": {"missing": 3, "duplicate": 1, "too_close": 1, "force_cap": 1},
+        "rejected_frames": {"missing": [0, 1, 8], "duplicate": [9], "too_close": [3], "force_cap": [2]},
     }
+    named = "3 missing (frames 0, 1, 8); 1 duplicate (frame 9); 1 too_close (frame 3); 1 force_cap (frame 2)"
+    assert told(counts) == named
     np.testing.assert_array_equal(kept.energy, frames.energy[[4, 5, 6, 7]])
     assert set(kept.columns) == set(frames.columns)
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from ouroboros.decision import decide
-from ouroboros.rounds import figures_of_round, model_card, results_folder, round_table, terminal_table
+from ouroboros.model_card import model_card
+from ouroboros.rounds import figures_of_round, results_of, round_table, terminal_table
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 TARGETS = {
@@ -207,8 +208,9 @@ def test_a_broken_round_is_exit_code_1(decisions, tmp_path):
 def test_a_config_file_stands_for_its_results(tmp_path):
     config = tmp_path / "my.yaml"
     config.write_text("name: my_run\n", encoding="utf-8")
-    assert results_folder(config) == Path("results/my_run")
-    assert results_folder(tmp_path) == tmp_path
+    folder, rounds = results_of(config)
+    assert folder == Path("results/my_run") and rounds["strategies"]
+    assert results_of(tmp_path) == (tmp_path, None)
 
 
 def test_no_decision_yet_is_a_sentence_and_no_failure(tmp_path):
@@ -217,12 +219,39 @@ def test_no_decision_yet_is_a_sentence_and_no_failure(tmp_path):
 
 
 def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
-    figures = {**decisions[0]["figures"], "force_mae_meV_per_A": float("nan")}
+    figures = {**decisions[0]["figures"], "force_mae_meV_per_A": None}
     write(
         tmp_path / "committee-1" / "round_0" / "decision.json", {**decisions[0], "figures": figures, "state": "broken"}
     )
     text, broken = terminal_table(tmp_path)
-    assert broken and "nan" in text
+    assert broken and "not known" in text
+
+
+@pytest.mark.parametrize(
+    ("rounds", "shown"),
+    [
+        (None, ["committee-1 0", "committee-1 1", "committee-1 2", "random-1 0"]),
+        (
+            {"strategies": ["committee"], "seeds": [1], "count": 3, "mode": "fixed"},
+            ["committee-1 0", "committee-1 1", "committee-1 2"],
+        ),
+        ({"strategies": ["committee"], "seeds": [1], "count": 1, "mode": "fixed"}, ["committee-1 0"]),
+        (
+            {"strategies": ["committee"], "seeds": [1], "count": 3, "mode": "until_converged"},
+            ["committee-1 0", "committee-1 1"],
+        ),
+        ({"strategies": ["committee"], "seeds": [2], "count": 3, "mode": "fixed"}, []),
+    ],
+)
+def test_only_what_the_config_asks_for_is_shown(decisions, rounds, shown, tmp_path):
+    """The random arm and the last round are left over from an earlier config, and broken."""
+    for name, state in (("committee-1/round_0", "continue"), ("committee-1/round_1", "converged"),
+                        ("committee-1/round_2", "broken"), ("random-1/round_0", "broken")):  # fmt: skip
+        write(tmp_path / name / "decision.json", {**decisions[0], "state": state})
+    text, broken = terminal_table(tmp_path, rounds)
+    rows = [" ".join(line.split()[:2]) for line in text.splitlines()[1:]] if shown else []
+    assert rows == shown
+    assert broken == ("committee-1 2" in shown or "random-1 0" in shown)
 
 
 def test_table_is_readable_by_pandas(decisions, tmp_path):

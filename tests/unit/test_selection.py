@@ -84,8 +84,8 @@ def test_frames_that_must_not_be_labelled_never_are(strategy, budget):
     [
         ("too close", "atoms too close"),
         ("over force", "predicted force over the cap"),
-        ("NaN uncertainty", "uncertainty is NaN"),
-        ("infinite uncertainty", "uncertainty is NaN"),
+        ("NaN uncertainty", "uncertainty is NaN or infinite"),
+        ("infinite uncertainty", "uncertainty is NaN or infinite"),
     ],
 )
 def test_the_reason_is_written_down(bad, reason):
@@ -103,6 +103,7 @@ def test_a_frame_whose_predicted_force_is_nan_is_never_labelled(strategy):
     force[50] = np.nan
     selection = run(strategy, frames=frames.with_columns(max_force=force), per_round=1000, low_eV_per_A=0.0)
     assert 50 not in selection.chosen and 51 in selection.chosen
+    assert selection.fates["fate"][50] == "predicted force is NaN or infinite"
 
 
 @pytest.mark.parametrize("strategy", ["committee", "random"])
@@ -212,6 +213,7 @@ def test_the_percentile_is_of_this_exploration():
     selection = run("percentile", percentile=90.0, low_eV_per_A=5.0, per_round=1000)
     assert sorted(selection.chosen) == (4 + np.flatnonzero(uncertainty >= np.percentile(uncertainty, 90))).tolist()
     assert selection.counts["low_eV_per_A"] == pytest.approx(np.percentile(uncertainty, 90))
+    assert selection.counts["fates"]["below the percentile"] == (uncertainty < np.percentile(uncertainty, 90)).sum()
 
 
 def test_diversity_does_not_ask_for_uncertainty():
@@ -227,6 +229,17 @@ def test_a_committee_sure_of_everything_is_checked_all_the_same():
     assert not set(selection.chosen) & set(BAD.values())
     assert run(spot_checks=3).counts["spot_checks"] == 0, "enough are uncertain"
     assert len(run(low_eV_per_A=5.0, spot_checks=3, per_round=2).chosen) == 2, "the budget holds"
+
+
+def test_spot_checks_are_neither_near_duplicates_nor_too_uncertain():
+    """Of a known bond length there are many, one in the middle is new, one is above the band."""
+    lengths, uncertainty = np.full(30, 0.75), np.full(30, 0.01)
+    lengths[10], lengths[20], uncertainty[20] = 0.85, 0.65, 0.5
+    columns = {"walker": 0, "step": np.arange(30), "uncertainty": uncertainty, "max_force": 1.0}
+    selection = run(
+        frames=dimers(lengths).with_columns(**columns), spot_checks=5, high_eV_per_A=0.4, duplicate_rmsd_A=0.001
+    )
+    assert selection.chosen.tolist() == [10]
 
 
 # --- what is left out

@@ -19,8 +19,10 @@ class Calibration:
     small, and not by the same factor everywhere.
 
     Attributes:
-        scale: expected error where the spread is 1 eV/Å, in eV/Å.
+        scale: expected error where the spread is 1 eV/Å, in eV/Å, were the power the same up to there.
         power: of the spread; 1 is proportional.
+        known_to: eV/Å, the largest spread that the power was learned from; above it the power is 1 at least, as a few
+            frames that are well known cannot promise that errors rise more slowly than the spread where nothing is.
         quantiles: error over expected error that a share of `LEVELS` of the errors stays below.
         frames: what it was learned from.
         atoms: likewise.
@@ -31,13 +33,22 @@ class Calibration:
     quantiles: tuple[float, ...]
     frames: int
     atoms: int
+    known_to: float = np.inf
 
     def expected_error(self, spread: np.ndarray) -> np.ndarray:
         """The rms length of the force error, eV/Å, for the length of the members' standard deviation, eV/Å."""
-        return self.scale * np.asarray(spread) ** self.power
+        spread = np.asarray(spread)
+        beyond = np.maximum(spread / self.known_to, 1.0)
+        return self.scale * np.minimum(spread, self.known_to) ** self.power * beyond ** max(self.power, 1.0)
 
     def interval(self, spread: np.ndarray, level: float) -> np.ndarray:
-        """What the length of the force error stays below in a share `level` (0.02 to 0.98) of cases, eV/Å."""
+        """What the length of the force error stays below in a share `level` of cases, eV/Å.
+
+        Raises:
+            ValueError: the level is not between the first and the last of `LEVELS`.
+        """
+        if not LEVELS[0] <= level <= LEVELS[-1]:
+            raise ValueError(f"the level {level:g} is not between {LEVELS[0]:g} and {LEVELS[-1]:g}")
         return np.interp(level, LEVELS, self.quantiles) * self.expected_error(spread)
 
     def as_record(self) -> dict[str, Any]:
@@ -47,9 +58,8 @@ class Calibration:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Calibration":
         """What `as_record` gave."""
-        return cls(
-            **{name: record[name] for name in cls.__dataclass_fields__} | {"quantiles": tuple(record["quantiles"])}
-        )
+        known = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
+        return cls(**known | {"quantiles": tuple(record["quantiles"])})
 
 
 def gaussian() -> Calibration:
@@ -60,20 +70,21 @@ def gaussian() -> Calibration:
     return Calibration(1.0, 1.0, tuple((chi.ppf(LEVELS, 3) / 3**0.5).tolist()), 0, 0)
 
 
-def fit_calibration(spread: np.ndarray, error: np.ndarray, n_atoms: np.ndarray) -> Calibration:
+def fit_calibration(spread: np.ndarray, error: np.ndarray, n_frames: int) -> Calibration:
     """Learn the map from frames that were neither trained nor tested on.
 
     The error goes with a power of the spread, fitted as the mean of a gamma distribution with logarithmic link
     (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8), which weighs relative errors, so that few large
-    ones do not decide; the power is pulled to 1 with the weight of `PRIOR_ATOMS` atoms, and never negative. The scale
-    is such that error over expected error has the root mean square 1. The quantiles are those of split conformal
-    prediction (Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)): of n errors over expected errors, the
-    ⌈(n + 1) level⌉-th.
+    ones do not decide; the power is pulled to 1 as by `PRIOR_ATOMS` atoms whose logarithm of the spread has the
+    variance 1, and never negative. The scale is such that error over expected error has the root mean square 1. The
+    quantiles have the rank of conformal prediction (Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)): of n errors over
+    expected errors, the ⌈(n + 1) level⌉-th, or the largest. Its guarantee is not theirs: the two parameters were
+    fitted on the same atoms, and atoms of a frame err together.
 
     Args:
         spread: (n_atoms_total,) length of the members' standard deviation on each atom, eV/Å.
         error: (n_atoms_total,) length of the force error of their mean, eV/Å.
-        n_atoms: (n_frames,) atoms of each frame.
+        n_frames: that the atoms belong to, for the record.
 
     Raises:
         ValueError: fewer than two atoms are left, or spread or errors are zero or NaN.
@@ -95,9 +106,13 @@ def fit_calibration(spread: np.ndarray, error: np.ndarray, n_atoms: np.ndarray) 
         return value, np.array([slack.sum(), (slack * (logarithm - middle)).sum() + PRIOR_ATOMS * (power - 1)])
 
     start = np.array([np.log(of_told.mean()), 1.0])
-    level, power = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)]).x
+    found = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)])
+    if not np.isfinite(found.fun):
+        raise ValueError(f"the committee's uncertainty cannot be calibrated: {found.message}")
+    level, power = found.x
     ratio = np.sort(of_told / np.exp(level + power * (logarithm - middle)))
     rms = np.sqrt((ratio**2).mean())
-    rank = np.minimum(np.ceil((len(ratio) + 1) * LEVELS), len(ratio)).astype(int) - 1
+    rank = np.minimum(np.ceil((len(ratio) + 1) * LEVELS - 1e-9), len(ratio)).astype(int) - 1
     scale = float(rms * np.exp(level - power * middle))
-    return Calibration(scale, float(power), tuple((ratio[rank] / rms).tolist()), len(n_atoms), len(spread))
+    quantiles = tuple((ratio[rank] / rms).tolist())
+    return Calibration(scale, float(power), quantiles, n_frames, len(of_told), float(spread.max()))

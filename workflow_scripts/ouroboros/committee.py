@@ -149,6 +149,11 @@ class Committee:
         except TableTooCoarse as error:
             return str(error)
 
+    @cached_property
+    def _first(self) -> StackedCommittee | None:
+        """The first member alone, where the kernels can evaluate it."""
+        return None if self.one_by_one_because else StackedCommittee(self.members[:1], self.dtype, stress=False)
+
     def evaluate(
         self,
         numbers: torch.Tensor,
@@ -226,14 +231,9 @@ class Committee:
         if not len(frames):
             return np.zeros((0, 0))
         elements = np.unique(frames.numbers) if elements is None else elements
-        graphs, network = Graphs(frames, self.cutoff, dtype=self.dtype), self.members[0]
-        atoms = []
+        loader = GraphLoader(Graphs(frames, self.cutoff, dtype=self.dtype), batch_size)
         with torch.no_grad():
-            for batch in GraphLoader(graphs, batch_size):
-                inputs = self._to_device(batch)
-                for module in network.input_modules:
-                    inputs = module(inputs)
-                atoms.append(network.representation(inputs)["scalar_representation"].cpu().numpy())
+            atoms = [self._atom_features(self._to_device(batch)).cpu().numpy() for batch in loader]
         per_atom = np.concatenate(atoms).reshape(len(frames.numbers), -1)
         pooled = []
         for element in elements:
@@ -243,6 +243,15 @@ class Committee:
             count = np.bincount(frames.frame_of_atom[of_element], minlength=len(frames))
             pooled.append(total / np.maximum(count, 1)[:, None])
         return np.concatenate(pooled, axis=1)
+
+    def _atom_features(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(n_atoms, n_features) of the first member."""
+        if self._first is not None:
+            return self._first.features(batch[properties.Z], batch[properties.R], self._pairs(batch))[0]
+        network = self.members[0]
+        for module in network.input_modules:
+            batch = module(batch)
+        return network.representation(batch)["scalar_representation"]
 
     def energy_offset(self, numbers: np.ndarray) -> float:
         """The part of the mean energy that does not depend on positions, eV, for atoms of these numbers."""
@@ -255,9 +264,11 @@ class Committee:
 
     def _evaluate_batch(self, batch: dict[str, torch.Tensor]) -> Evaluation:
         system_idx, cell = batch[properties.idx_m], batch[properties.cell]
+        return self.evaluate(batch[properties.Z], batch[properties.R], cell, system_idx, self._pairs(batch))
+
+    def _pairs(self, batch: dict[str, torch.Tensor]) -> Pairs:
         full = batch[properties.idx_i], batch[properties.idx_j], batch[properties.offsets]
-        pairs = Pairs.from_full_list(*full, system_idx, len(cell))
-        return self.evaluate(batch[properties.Z], batch[properties.R], cell, system_idx, pairs)
+        return Pairs.from_full_list(*full, batch[properties.idx_m], len(batch[properties.cell]))
 
     def _to_device(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}

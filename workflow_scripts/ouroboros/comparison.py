@@ -47,6 +47,11 @@ def labels_to_reach(table: pd.DataFrame, error: str, target: float) -> float | N
     return None
 
 
+def error_at(table: pd.DataFrame, error: str, labels: float) -> float:
+    """The error of an arm at so many labels, interpolated between rounds."""
+    return float(np.interp(labels, table["labels"].to_numpy(float), table[error].to_numpy(float)))
+
+
 def compare(tables: Mapping[str, pd.DataFrame], target: float) -> dict[str, Any]:
     """Each strategy against the control, seed by seed.
 
@@ -56,10 +61,11 @@ def compare(tables: Mapping[str, pd.DataFrame], target: float) -> dict[str, Any]
 
     Returns:
         `labels_to_target` by arm; and for each strategy but the control `against_random`, for each error that the
-        tables have: `ratio`, its final error over the control's, mean over seeds and, with two or more, `ratio_std`;
-        `label_saving`, the share of the control's labels (start set included) that it needs less to come to the
-        control's final error, mean over the seeds that come there, and `seeds_that_reach_it`; and `verdict`, a
-        sentence.
+        tables have: `labels_compared`, of each seed, the fewer of the two arms' final labels; `ratio`, the error over
+        the control's at that many, mean over seeds and, with two or more, `ratio_std`; `label_saving`, the share of
+        the control's labels (start set included) that it needs less to come to the higher of the two errors there,
+        which both come to (below zero where it needs more), mean over seeds, and `label_savings` of each; and
+        `verdict`, a sentence.
     """
     found: dict[str, Any] = {
         "target_meV_per_A": target,
@@ -86,32 +92,35 @@ def compare(tables: Mapping[str, pd.DataFrame], target: float) -> dict[str, Any]
 
 
 def _of_pairs(pairs: list[tuple[pd.DataFrame, pd.DataFrame]], error: str) -> dict[str, Any]:
-    ratios = np.array([own[error].iloc[-1] / control[error].iloc[-1] for own, control in pairs])
+    budgets = [float(min(own["labels"].iloc[-1], control["labels"].iloc[-1])) for own, control in pairs]
+    errors = [[error_at(table, error, n) for table in pair] for pair, n in zip(pairs, budgets, strict=True)]
+    ratios = np.array([own / control for own, control in errors])
     savings = []
-    for own, control in pairs:
-        needed = labels_to_reach(own, error, control[error].iloc[-1])
-        if needed is not None:
-            savings.append(1 - needed / control["labels"].iloc[-1])
+    for pair, both in zip(pairs, errors, strict=True):
+        own, control = (labels_to_reach(table, error, max(both)) for table in pair)
+        assert own is not None and control is not None  # each comes to its own error
+        savings.append(1 - own / control)
     spread = float(ratios.std(ddof=1)) if len(ratios) > 1 else None
     return {
         "of": ERRORS[error],
         "seeds": len(pairs),
+        "labels_compared": budgets,
         "ratio": float(ratios.mean()),
         "ratio_std": spread,
-        "label_saving": float(np.mean(savings)) if savings else None,
-        "seeds_that_reach_it": len(savings),
+        "label_saving": float(np.mean(savings)),
+        "label_savings": savings,
         "verdict": _verdict(float(ratios.mean()), spread, len(ratios)),
     }
 
 
 def _verdict(ratio: float, spread: float | None, seeds: int) -> str:
-    """Whether the final error is below the control's, by Student's 95 % interval of the mean over the seeds."""
+    """Whether the error is below the control's with as many labels, by Student's 95 % interval of the mean of seeds."""
     change = f"{abs(1 - ratio):.0%} {'below' if ratio < 1 else 'above'} the control"
     if spread is None:
-        return f"final error {change}: one seed proves nothing"
+        return f"error {change}: one seed proves nothing"
     doubt = float(t.ppf(0.975, seeds - 1)) * spread / seeds**0.5
     if ratio + doubt < 1:
-        return f"final error {change} (± {doubt:.0%}): choosing paid"
+        return f"error {change} (± {doubt:.0%}): choosing paid"
     if ratio - doubt > 1:
-        return f"final error {change} (± {doubt:.0%}): choosing did harm"
-    return f"final error {change} (± {doubt:.0%}): no difference from chance is shown"
+        return f"error {change} (± {doubt:.0%}): choosing did harm"
+    return f"error {change} (± {doubt:.0%}): no difference from chance is shown"

@@ -101,7 +101,8 @@ def _broken(rounds: Sequence[dict[str, Any]], worse_by: float) -> str:
     if len(rounds) > 1 and rounds[-2]["selected"] and figures["labels"] <= rounds[-2]["labels"]:
         return "the round before brought no label; look at its label_failures.csv"
     errors = [each["force_mae_meV_per_A"] for each in rounds[-3:]]
-    if len(errors) == 3 and errors[2] > (1 + worse_by) * errors[1] > (1 + worse_by) ** 2 * errors[0]:
+    known = len(errors) == 3 and None not in errors
+    if known and errors[2] > (1 + worse_by) * errors[1] > (1 + worse_by) ** 2 * errors[0]:
         return (
             f"the force error rose twice in a row ({', '.join(f'{error:.1f}' for error in errors)} meV/Å, "
             f"by more than {worse_by:.0%} each); look at the labels of the last rounds, and at model_*/curves.svg"

@@ -7,6 +7,7 @@ import numpy as np
 from .frames import Frames
 
 IN_DOMAIN, OUT_OF_DOMAIN = "in_domain", "out_of_domain"
+DYNAMICS = "dynamics"  # in the column `made`: of frames that a trajectory went through
 
 
 def in_domain(frames: Frames, split: dict[str, Any]) -> np.ndarray:
@@ -22,7 +23,11 @@ def in_domain(frames: Frames, split: dict[str, Any]) -> np.ndarray:
     everywhere = np.ones(len(frames), dtype=bool)
     if split["strategy"] == "column":
         return ~everywhere
-    hottest = split.get("start_temperature_max_K")
-    if split["strategy"] != "trajectory" or hottest is None or "temperature_K" not in frames.columns:
+    if split["strategy"] != "trajectory":
         return everywhere
-    return frames.columns["temperature_K"] <= hottest  # structures that no dynamics made have none
+    inside, hottest = everywhere, split.get("start_temperature_max_K")
+    if "made" in frames.columns:
+        inside = inside & (frames.columns["made"] == DYNAMICS)
+    if hottest is not None and "temperature_K" in frames.columns:
+        inside = inside & (frames.columns["temperature_K"] <= hottest)
+    return inside

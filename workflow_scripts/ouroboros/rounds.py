@@ -6,17 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from .decision import BROKEN
+from .decision import BROKEN, CONTINUE
 from .domain import IN_DOMAIN, OUT_OF_DOMAIN
 from .records import read_json
 
-HELD_OUT = {  # what the test set is, by the strategy of the split
-    "trajectory": " of trajectories that training never saw",
-    "time": " of a later time than training saw",
-    "column": " of groups that training never saw",
-    "published": " of the published test set, random in time",
-    "random": " drawn at random: neighbours of training frames are among them",
-}
 TERMINAL = {
     "arm": "arm",
     "round": "round",
@@ -110,80 +103,59 @@ def training_remarks(members: list[dict[str, Any]]) -> str:
     return "; ".join(f"{what} (member {', '.join(who)})" for what, who in remarks.items()) or "nothing unusual"
 
 
-def model_card(
-    name: str,
-    model: dict[str, Any],
-    committee_size: int,
-    reference: dict[str, Any],
-    split: dict[str, Any],
-    leakage: dict[str, Any],
-    table: pd.DataFrame,
-    metrics: dict[str, Any],
-) -> str:
-    """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
-    last, errors = table.iloc[-1], metrics["committee"]
-    groups = {"all": errors, **{f"{t} K": part for t, part in metrics["by_temperature_K"].items()}}
-    by_temperature = "\n".join(
-        f"| {name} | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
-        for name, part in groups.items()
-    )
-    by_element = "\n".join(
-        f"| {symbol} | {part['force_mae_meV_per_A']:.1f} | {part['force_max_meV_per_A']:.0f} |"
-        for symbol, part in metrics["by_element"].items()
-    )
-    size = f"{model['n_atom_basis']} features, {model['n_interactions']} interactions, cutoff {model['cutoff_A']:g} Å"
-    return f"""# {name}: potential of round {last["round"]}
-
-- Network: {committee_size} × {model["representation"]}, {size}
-- Level of theory: {reference["level_of_theory"]}
-- Trained on: {last["labels"]} labels, {reference["molecule"]}
-- Tested on: {split["test"]} frames{HELD_OUT[split["strategy"]]}; smallest RMSD to a training frame of the
-  start set {_distance(leakage["smallest_rmsd_A"])}
-- {_sentence(metrics["verdict"]["energy"])}; RMSE {errors["energy_rmse_meV"]:.1f} meV
-- {_sentence(metrics["verdict"]["forces"])}; RMSE {errors["force_rmse_meV_per_A"]:.1f} meV/Å, largest error of a
-  component {errors["force_max_meV_per_A"]:.0f} meV/Å
-{_uncertainty_lines(metrics["uncertainty"])}
-- Training of the members: {last["training"]}
-- Walkers that survived exploration: {last["walkers_survived"]} of {last["walkers"]}
-- Checks of the production run that failed: {last["checks_failed"]}
-- Decision: {last["state"]}; {last["reason"]}
-
-| test frames | energy MAE (meV) | force MAE (meV/Å) |
-|---|---|---|
-{by_temperature}
-
-| element | force MAE (meV/Å) | largest (meV/Å) |
-|---|---|---|
-{by_element}
-
-Data: {reference["licence"]}. {reference["citation"]}.
-"""
+def _figure(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.1f}"
 
 
-def results_folder(path: Path) -> Path:
-    """The results that `path` means: a folder of results itself, or the config file of an experiment."""
+def results_of(path: Path) -> tuple[Path, dict[str, Any] | None]:
+    """The results that `path` means, a folder of results itself or the config file of an experiment, and its rounds."""
     if path.is_file():
         import yaml  # these two for the command line alone: the rules' environment has no pydantic
 
         from .config import load_experiment
 
-        return Path("results") / load_experiment(yaml.safe_load(path.read_text(encoding="utf-8")) or {})["name"]
-    return path
+        experiment = load_experiment(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return Path("results") / experiment["name"], experiment["rounds"]
+    return path, None
 
 
-def terminal_table(folder: Path) -> tuple[str, bool]:
-    """The table of every arm and round that has a decision, and whether one of them is broken."""
-    paths = sorted(folder.glob("*/round_*/decision.json"), key=lambda p: (p.parts[-3], int(p.parts[-2].split("_")[1])))
+def decided(folder: Path, rounds: dict[str, Any] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """The decisions of a run, by arm and round: path and content.
+
+    Args:
+        folder: the results.
+        rounds: section `rounds` of the config; what it no longer asks for (other arms, rounds from `count` on, rounds
+            after an arm has ended) is left out. None: all that is there.
+    """
+    found = []
+    for arm in sorted({path.parts[-3] for path in folder.glob("*/round_*/decision.json")}):
+        strategy, seed = arm.rsplit("-", 1)
+        if rounds and (strategy not in rounds["strategies"] or int(seed) not in rounds["seeds"]):
+            continue
+        for path in sorted((folder / arm).glob("round_*/decision.json"), key=_number_of):
+            if rounds and _number_of(path) >= rounds["count"]:
+                break
+            found.append((path, read_json(path)))
+            if rounds and rounds["mode"] == "until_converged" and found[-1][1]["state"] != CONTINUE:
+                break
+    return found
+
+
+def _number_of(path: Path) -> int:
+    return int(path.parts[-2].split("_")[1])
+
+
+def terminal_table(folder: Path, rounds: dict[str, Any] | None = None) -> tuple[str, bool]:
+    """The table of every arm and round that has a decision, and whether one of them is broken; see `decided`."""
     rows = []
-    for path in paths:
-        decision = read_json(path)
+    for path, decision in decided(folder, rounds):
         figures = decision["figures"]
         labels = path.with_name("labels.json")
         rows.append(
             {
                 "arm": path.parts[-3],
                 "round": path.parts[-2].split("_")[1],
-                **{key: f"{figures[key]:.1f}" for key in ("energy_mae_meV", "force_mae_meV_per_A")},
+                **{key: _figure(figures[key]) for key in ("energy_mae_meV", "force_mae_meV_per_A")},
                 **{key: str(figures[key]) for key in ("labels", "candidates")},
                 "coverage": "-" if figures.get("coverage_90") is None else f"{figures['coverage_90']:.0%}",
                 "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
@@ -197,33 +169,7 @@ def terminal_table(folder: Path) -> tuple[str, bool]:
     return table.to_string(index=False), any(row["state"] == BROKEN for row in rows)
 
 
-def _distance(value: float | None) -> str:
-    return "not known, none has the same atoms" if value is None else f"{value:.3f} Å"
-
-
-def _sentence(verdict: str) -> str:
-    return verdict[:1].upper() + verdict[1:]
-
-
-def _uncertainty_lines(told: dict[str, Any]) -> str:
-    """A line each for the test frames in and out of the domain of the start set."""
-    lines = []
-    for name, where in ((IN_DOMAIN, "in the domain of the start set"), (OUT_OF_DOMAIN, "out of it, on purpose")):
-        if name in told:
-            sizes = told[name]["calibrated"]
-            lines.append(
-                f"- Uncertainty, {told[name]['frames']} test frames {where}: {sizes['coverage_90']:.0%} of the force "
-                f"errors within its 90 % interval, miscalibration area {sizes['miscalibration_area']:.3f}, error over "
-                f"uncertainty {_number(sizes['error_over_uncertainty_rms'])} (1 is right, above 1 is over-confident)"
-            )
-    return "\n".join(lines) or "- Uncertainty: not known, one member has no spread"
-
-
-def _number(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.2f}"
-
-
 if __name__ == "__main__":
-    text, broken = terminal_table(results_folder(Path(sys.argv[1])))
+    text, broken = terminal_table(*results_of(Path(sys.argv[1])))
     print(text)
     sys.exit(1 if broken else 0)

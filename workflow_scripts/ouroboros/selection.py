@@ -38,7 +38,8 @@ def select(
 
     All strategies go the same way and differ by two steps, who is a candidate and how the picks are drawn:
 
-        committee   frames in the uncertainty band (or, with `criterion: top`, all), the most uncertain first
+        committee   frames in the uncertainty band (with `criterion: top` all below its upper end), the most uncertain
+                    first
         percentile  frames above that percentile of the uncertainty of this exploration, the most uncertain first
         diversity   every sound frame, in the order of exploration
         random      every sound frame, in a random order: the control that active learning has to beat
@@ -58,7 +59,8 @@ def select(
     sound = np.flatnonzero(fate == "")
     low, high = band(uncertainty[sound], strategy, settings)
     candidates = sound[(uncertainty[sound] >= low) & (uncertainty[sound] <= high)]
-    fate[sound] = np.where(uncertainty[sound] < low, "known well enough", "too uncertain to be trusted")
+    below = "below the percentile" if strategy == "percentile" else "known well enough"
+    fate[sound] = np.where(uncertainty[sound] < low, below, "too uncertain to be trusted")
     unsure = len(candidates)
     ordered = in_order(candidates, uncertainty, strategy, rng)
     ordered, twins = without_duplicates(explored, trained, ordered, settings["duplicate_rmsd_A"])
@@ -67,7 +69,8 @@ def select(
     fate[ordered] = "not needed: the budget is spent on others"
     chosen = pick(ordered, budget, strategy, settings, features)
     fate[chosen] = SELECTED
-    checks = spot_checks(sound, chosen, strategy, settings, rng)
+    others = sound[(uncertainty[sound] <= high)] if strategy == "committee" else sound
+    checks = spot_checks(others, explored, trained, chosen, strategy, settings, rng)
     fate[checks] = SPOT_CHECK
     chosen = np.concatenate([chosen, checks]).astype(int)
     uncertain = int((uncertainty[sound] >= settings["low_eV_per_A"]).sum())
@@ -100,13 +103,14 @@ def select(
 def physical(explored: Frames, trained: Frames, settings: dict[str, Any]) -> np.ndarray:
     """Why a frame must not be labelled: (n_frames,) of sentences, empty where there is nothing to object to."""
     reasons = np.full(len(explored), "", dtype=object)
-    reasons[~(explored.columns["max_force"] <= settings["force_cap_eV_per_A"])] = "predicted force over the cap"
+    reasons[explored.columns["max_force"] > settings["force_cap_eV_per_A"]] = "predicted force over the cap"
     if settings["keep_whole"]:
         most = most_fragments(trained)
         allowed = np.array([most.get(kind, np.inf) for kind in compositions(explored)])
         reasons[count_fragments(explored) > allowed] = "fallen into pieces"
     reasons[closest_contacts(explored) < settings["closest_contact"]] = "atoms too close"
-    reasons[~np.isfinite(explored.columns["uncertainty"])] = "uncertainty is NaN"
+    for name, words in (("max_force", "predicted force"), ("uncertainty", "uncertainty")):
+        reasons[~np.isfinite(explored.columns[name])] = f"{words} is NaN or infinite"
     return reasons
 
 
@@ -157,11 +161,18 @@ def pick(
 
 
 def spot_checks(
-    sound: np.ndarray, chosen: np.ndarray, strategy: str, settings: dict[str, Any], rng: np.random.Generator
+    sound: np.ndarray,
+    explored: Frames,
+    trained: Frames,
+    chosen: np.ndarray,
+    strategy: str,
+    settings: dict[str, Any],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Sound frames labelled all the same where hardly any is uncertain: a committee may agree on what is wrong."""
     missing = min(settings["spot_checks"], settings["per_round"]) - len(chosen)
     if strategy != "committee" or missing <= 0:
         return np.zeros(0, dtype=int)
-    others = np.setdiff1d(sound, chosen)
-    return rng.choice(others, min(missing, len(others)), replace=False)
+    drawn = rng.permutation(np.setdiff1d(sound, chosen))
+    ordered, _ = without_duplicates(explored, trained, np.concatenate([chosen, drawn]), settings["duplicate_rmsd_A"])
+    return np.setdiff1d(ordered, chosen, assume_unique=True)[:missing]

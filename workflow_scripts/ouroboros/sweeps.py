@@ -118,7 +118,7 @@ def terminal_table(table: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    from .rounds import results_folder
+    from .rounds import results_of
 
-    path = results_folder(Path(sys.argv[1])) / "sweep/table.csv"
+    path = results_of(Path(sys.argv[1]))[0] / "sweep/table.csv"
     print(terminal_table(pd.read_csv(path)) if path.exists() else f"{path} is not there yet; run the sweep first.")

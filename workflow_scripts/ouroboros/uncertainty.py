@@ -38,7 +38,7 @@ def calibrate(prediction: Prediction, frames: Frames) -> Calibration:
     """
     if len(prediction.member_energy) == 1:
         return gaussian()
-    return fit_calibration(prediction.force_std, force_errors(prediction, frames), frames.n_atoms)
+    return fit_calibration(prediction.force_std, force_errors(prediction, frames), len(frames))
 
 
 def quality(
@@ -127,14 +127,20 @@ def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> di
     sigma = calibration.expected_error(spread)
     if not (sigma > 0).all():
         return figures | {"ence": None, "nll": None, "error_over_uncertainty_rms": None}
-    groups = [own for own in np.array_split(np.argsort(sigma, kind="stable"), GROUPS) if len(own)]
-    expected, found = (np.array([np.sqrt((values[own] ** 2).mean()) for own in groups]) for values in (sigma, error))
+    expected, found = grouped_rms(GROUPS, sigma, error)
     component = sigma / 3**0.5
     return figures | {
         "ence": float((np.abs(expected - found) / expected).mean()),
         "nll": float((np.log(component) + 0.5 * np.log(2 * np.pi) + error**2 / (6 * component**2)).mean()),
         "error_over_uncertainty_rms": float(np.sqrt((error**2).mean() / (sigma**2).mean())),
     }
+
+
+def grouped_rms(groups: int, expected: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rms expected error and rms error, eV/Å, of so many groups of equal size, from the least to the most uncertain."""
+    bins = [own for own in np.array_split(np.argsort(expected, kind="stable"), groups) if len(own)]
+    own_rms = [[np.sqrt((values[own] ** 2).mean()) for own in bins] for values in (expected, error)]
+    return np.array(own_rms[0]), np.array(own_rms[1])
 
 
 def held(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> np.ndarray:

@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 
 from .calibration import LEVELS, Calibration, gaussian
 from .figure import figure, plain_log, sentence
-from .uncertainty import Told, held
+from .uncertainty import Told, grouped_rms, held
 
 GREYS = ListedColormap(matplotlib.colormaps["Greys"](np.linspace(0.25, 1, 256)))  # one atom alone is not white
 
@@ -18,8 +18,8 @@ GREYS = ListedColormap(matplotlib.colormaps["Greys"](np.linspace(0.25, 1, 256)))
 def uncertainty(sets: Sequence[Told], calibration: Calibration, path: str | Path, sparse: str = "") -> None:
     """Force error of each atom against the expected one, and the share of errors within intervals that promise it.
 
-    The hexagons count the atoms of all sets; points and curves stand for each set alone, as a committee that is right
-    about the frames it was calibrated for may be wrong about others.
+    Each set has a panel of its own, as a committee that is right about the frames it was calibrated for may be wrong
+    about others; the last panel has the intervals of all.
 
     Args:
         sets: none where the committee has one member.
@@ -30,14 +30,23 @@ def uncertainty(sets: Sequence[Told], calibration: Calibration, path: str | Path
     if not sets:
         sentence(path, sparse or "A committee of one member has no spread to tell its uncertainty by.")
         return
-    with figure(path, columns=2, width=4.8, height=4.0) as (left, right):
-        _errors(left, sets, calibration)
-        _coverage(right, sets, calibration)
+    with figure(path, columns=len(sets) + 1, width=4.4, height=4.0) as panels:
+        for number, each in enumerate(sets):
+            _errors(panels[number], each, calibration, f"C{number}")
+        _share_axes(panels[:-1])
+        _coverage(panels[-1], sets, calibration)
 
 
-def _errors(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> None:
-    expected = np.concatenate([calibration.expected_error(each.spread) for each in sets])
-    error = np.concatenate([each.error for each in sets])
+def _share_axes(panels: Sequence[Axes]) -> None:
+    """The same section of the plane for all, so that they can be compared."""
+    for which in ("xlim", "ylim"):
+        ends = np.array([getattr(axes, f"get_{which}")() for axes in panels])
+        for axes in panels:
+            axes.set(**{which: (ends[:, 0].min(), ends[:, 1].max())})
+
+
+def _errors(axes: Axes, each: Told, calibration: Calibration, colour: str) -> None:
+    expected, error = calibration.expected_error(each.spread), each.error
     drawn = (error > 0) & (expected > 0)
     hexagons = axes.hexbin(
         expected[drawn], error[drawn], xscale="log", yscale="log", bins="log", gridsize=40, mincnt=1, cmap=GREYS,
@@ -48,16 +57,16 @@ def _errors(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> None:
     axes.loglog(ends, ends, color="black", linewidth=0.8, linestyle="--", label="error as expected")
     bound = np.interp(0.9, LEVELS, calibration.quantiles) * ends
     axes.loglog(ends, bound, color="#888888", linewidth=0.9, label="90 % of errors below")
-    for number, each in enumerate(sets):
-        centre, rms = _twelfths(calibration.expected_error(each.spread), each.error)
-        axes.loglog(centre, rms, "o-", color=f"C{number}", markersize=4, label=f"rms in twelfths, {_words(each)}")
+    centre, rms = grouped_rms(12, expected, error)
+    axes.loglog(centre, rms, "o-", color=colour, markersize=4, label="rms in twelfths")
     axes.set(xlabel="expected force error (eV/Å)", ylabel="force error (eV/Å)")
     axes.set_ylim(bottom=max(error.min(), np.median(error) / 100))
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)
     axes.legend(loc="lower right", fontsize=8)
-    ranks = ", ".join(f"{each.figures['spearman']:.2f}" for each in sets if each.figures["spearman"] is not None)
-    axes.set_title(f"rank correlation {ranks or 'not known'}")
+    rank = each.figures["spearman"]
+    told = "not known" if rank is None else f"{rank:.2f}"
+    axes.set_title(f"{_words(each)}: rank correlation {told}")
 
 
 def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> None:
@@ -75,10 +84,3 @@ def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> Non
 
 def _words(each: Told) -> str:
     return each.name.replace("_", " ")
-
-
-def _twelfths(expected: np.ndarray, error: np.ndarray) -> tuple[list[float], list[float]]:
-    """Rms expected error and rms error of twelve groups of equal size, from the least to the most uncertain."""
-    bins = [own for own in np.array_split(np.argsort(expected, kind="stable"), 12) if len(own)]
-    centre, rms = ([float(np.sqrt((values[own] ** 2).mean())) for own in bins] for values in (expected, error))
-    return centre, rms

@@ -12,7 +12,7 @@ from .sweep_checks import sweep_problems
 def impossible(experiment: Experiment) -> list[str]:
     """One sentence for each impossible combination; empty when the config can be run."""
     checks = (
-        _arms, source_problems, oracle_problems, molecule_problems, split_problems,
+        _arms, _band, source_problems, oracle_problems, molecule_problems, split_problems,
         _strides, _training, dynamics_problems, sweep_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(experiment)]
@@ -20,14 +20,30 @@ def impossible(experiment: Experiment) -> list[str]:
 
 def _arms(experiment: Experiment) -> Iterator[str]:
     rounds, size = experiment.rounds, experiment.committee.size
-    if size < 2 and "committee" in rounds.strategies:
+    for strategy in ("committee", "percentile"):
+        if size < 2 and strategy in rounds.strategies:
+            yield (
+                f"Config key 'committee.size' is {size}, but the strategy '{strategy}' selects by the spread between "
+                "members and needs at least 2; raise it or set rounds.strategies to [random] or [diversity]."
+            )
+    stable = experiment.decision.stable_rounds
+    if rounds.mode == "until_converged" and stable > rounds.count:
         yield (
-            f"Config key 'committee.size' is {size}, but the strategy 'committee' selects by the spread between "
-            "members and needs at least 2; raise it or set rounds.strategies to [random]."
+            f"Config key 'decision.stable_rounds' is {stable}, more than rounds.count ({rounds.count}), so that "
+            "the run could never converge; lower it or raise rounds.count."
         )
     for name, values in (("strategies", rounds.strategies), ("seeds", rounds.seeds)):
         if len(set(values)) < len(values):
             yield f"Config key 'rounds.{name}' is {values}; each entry may stand there once."
+
+
+def _band(experiment: Experiment) -> Iterator[str]:
+    selection = experiment.selection
+    if selection.high_eV_per_A is not None and selection.high_eV_per_A <= selection.low_eV_per_A:
+        yield (
+            f"Config key 'selection.high_eV_per_A' is {selection.high_eV_per_A:g}; it has to be above "
+            f"selection.low_eV_per_A ({selection.low_eV_per_A:g})."
+        )
 
 
 def _strides(experiment: Experiment) -> Iterator[str]:

@@ -67,11 +67,6 @@ def _exploration(experiment: "Experiment") -> Iterator[str]:
             f"{exploration.walkers} walkers (exploration.walkers), so that some would not be used."
         )
     selection = experiment.selection
-    if selection.high_eV_per_A is not None and selection.high_eV_per_A <= selection.low_eV_per_A:
-        yield (
-            f"Config key 'selection.high_eV_per_A' is {selection.high_eV_per_A:g}; it has to be above "
-            f"selection.low_eV_per_A ({selection.low_eV_per_A:g})."
-        )
     if selection.low_eV_per_A >= exploration.hard_limit_eV_per_A:
         yield (
             f"Config key 'selection.low_eV_per_A' is {selection.low_eV_per_A:g}; it has to be below "

@@ -110,6 +110,12 @@ def split_problems(experiment: Experiment) -> Iterator[str]:
         )
     if reference.source == "generate" and split.strategy == "trajectory":
         yield from _generated(experiment)
+    elif reference.source == "generate" and reference.generate.distorted:
+        yield (
+            f"Config key 'reference.generate.distorted' is {reference.generate.distorted}, but split.strategy "
+            f"{split.strategy} would train on distorted structures, which are there to test; set it to 0, or choose "
+            "the strategy trajectory."
+        )
 
 
 def _columns(reference: Reference) -> list[str]:
@@ -156,11 +162,6 @@ def _generated(experiment: Experiment) -> Iterator[str]:
             "train on and one for the test set."
         )
         return
-    if generate.distorted and split.strategy != "trajectory":
-        yield (
-            f"Config key 'reference.generate.distorted' is {generate.distorted}, which goes with split.strategy "
-            f"trajectory alone, not with {split.strategy}: set it to 0."
-        )
     held_back = max(1, each // 2)
     frames = int(generate.length_ps * 1000 / generate.stride_fs + 1e-6)
     everything = each * frames * len(generate.temperatures_K)

@@ -138,6 +138,11 @@ class StackedCommittee:
         stress = _sums(virial, system_idx[pairs.idx_i], len(cell)) / volume[:, None, None]
         return Evaluation(energy, forces, torch.where(volume[:, None, None] > 0, stress, torch.nan))
 
+    def features(self, numbers: torch.Tensor, positions: torch.Tensor, pairs: Pairs) -> torch.Tensor:
+        """(n_members, n_atoms, n_features) of the atoms, invariant to rotations; arguments as above."""
+        vectors = pairs.vectors(positions).to(self.dtype).repeat(self.members, 1, 1)
+        return self.network(numbers, vectors, pairs)
+
 
 def _sums(values: torch.Tensor, system_idx: torch.Tensor, n_systems: int) -> torch.Tensor:
     """(n_members, n_systems, ...) sums of (n_members, n, ...) values over each system."""

@@ -7,6 +7,8 @@ import numpy as np
 from ..contacts import CLOSEST, closest_contacts
 from ..frames import Frames
 
+NAMED = 10  # rejected frames of each reason
+
 
 def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, Any]]:
     """Drop frames that are incomplete, repeated or unphysical.
@@ -19,8 +21,9 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
     Returns:
         The frames kept, in order, and counts: `frames_in`, `kept`, `rejected` by reason: `missing` (a NaN or
         infinity in structure, energy or forces), `duplicate` (the same atoms at the same positions, bit for bit, as an
-        earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds. `with_stress`
-        tells how many of those kept have a stress; none is dropped for want of one.
+        earlier frame), `too_close`, `force_cap`. A frame counts under the first reason that holds; `rejected_frames`
+        has the numbers of the first `NAMED` of each reason, counted from 0. `with_stress` tells how many of those kept
+        have a stress; none is dropped for want of one.
 
     Raises:
         ValueError: no frame is left.
@@ -41,9 +44,10 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
         "too_close": too_close,
         "force_cap": largest > settings["force_cap_eV_per_A"],
     }
-    kept, rejected = np.ones(len(frames), dtype=bool), {}
+    kept, rejected, named = np.ones(len(frames), dtype=bool), {}, {}
     for reason, holds in reasons.items():
-        rejected[reason] = int((holds & kept).sum())
+        gone = np.flatnonzero(holds & kept)
+        rejected[reason], named[reason] = len(gone), gone[:NAMED].tolist()
         kept &= ~holds
     if not kept.any():
         counts = ", ".join(f"{n} {reason}" for reason, n in rejected.items() if n) or "there were none"
@@ -52,7 +56,17 @@ def curate(frames: Frames, settings: dict[str, Any]) -> tuple[Frames, dict[str, 
             "reference.curate, and at the units of the reference"
         )
     totals = {"frames_in": len(frames), "kept": int(kept.sum()), "with_stress": int((frames.has_stress & kept).sum())}
-    return frames.take(kept), {**totals, "rejected": rejected}
+    return frames.take(kept), {**totals, "rejected": rejected, "rejected_frames": named}
+
+
+def told(counts: dict[str, Any]) -> str:
+    """The rejected frames in words, `2 missing (frames 4, 17)`; empty where there are none."""
+    parts = []
+    for reason, n in counts["rejected"].items():
+        numbers = ", ".join(map(str, counts["rejected_frames"][reason]))
+        more = ", ..." if n > NAMED else ""
+        parts += [f"{n} {reason} ({'frame' if n == 1 else 'frames'} {numbers}{more})"] if n else []
+    return "; ".join(parts)
 
 
 def _repeated(frames: Frames) -> np.ndarray:

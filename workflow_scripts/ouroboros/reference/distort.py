@@ -8,7 +8,7 @@ from ..oracles import Oracle
 from ..seeds import generator
 from .conformers import APART, contacts, draw_conformer, open_bonds, relax, turn
 
-DYNAMICS, TURNED, STRETCHED = "dynamics", "turned", "stretched"  # the column `made`
+TURNED, STRETCHED = "turned", "stretched"  # the column `made`
 SHORTEST, LONGEST = 0.85, 1.4  # of the relaxed bond length
 TRIES = 50
 

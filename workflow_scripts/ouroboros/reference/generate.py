@@ -8,13 +8,13 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.langevin import Langevin
 
+from ..domain import DYNAMICS
 from ..frames import Frames
 from ..molecules import resolve_molecule
 from ..oracles import Oracle
 from ..seeds import generator
 from ..velocities import initial_momenta
 from .conformers import draw_conformer
-from .distort import DYNAMICS
 
 log = logging.getLogger(__name__)
 

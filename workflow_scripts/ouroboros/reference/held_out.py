@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..domain import DYNAMICS
 from ..frames import Frames
 from ..seeds import generator
-from .distort import DYNAMICS
 from .time_blocks import in_time
 
 

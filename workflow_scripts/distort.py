@@ -18,4 +18,4 @@ with start(snakemake) as job:
         frames = distorted_structures(resolve_molecule(params.molecule), stored, params.n, params.seed)
     frames = frames.with_columns(level_of_theory=oracle.level_of_theory, citation=oracle.citation)
     write_labels(snakemake.output.structures, frames.to_atoms())
-    job.say(f"{len(frames)} distorted structures for the test set")
+    job.say(f"{len(frames)} of {2 * params.n} distorted structures for the test set")

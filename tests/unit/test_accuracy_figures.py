@@ -81,7 +81,7 @@ def test_the_numbers_of_the_metrics_stand_on_the_figures(tmp_path):
     inside, outside = sets_of(prediction, frames)
     for words in (
         "in domain: rank correlation",
-            "out of domain: rank correlation",
+        "out of domain: rank correlation",
         f"in domain: area {inside.figures['calibrated']['miscalibration_area']:.3f}",
         f"out of domain: area {outside.figures['calibrated']['miscalibration_area']:.3f}",
         f"bare spread: {inside.figures['bare']['miscalibration_area']:.3f}",

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from .domain import IN_DOMAIN, OUT_OF_DOMAIN
+from .error_groups import NO_VALUE
 
 HELD_OUT = {  # what the test set is, by the strategy of the split
     "trajectory": " of trajectories that training never saw",
@@ -27,7 +28,7 @@ def model_card(
 ) -> str:
     """Markdown: what the last committee was made from, how accurate it is, and where it was tested."""
     last, errors = table.iloc[-1], metrics["committee"]
-    groups = {"all": errors, **{f"{t} K": part for t, part in metrics["by_temperature_K"].items()}}
+    groups = {"all": errors, **{_temperature(t): part for t, part in metrics["by_temperature_K"].items()}}
     by_temperature = "\n".join(
         f"| {name} | {part['energy_mae_meV']:.1f} | {part['force_mae_meV_per_A']:.1f} |"
         for name, part in groups.items()
@@ -67,6 +68,10 @@ Data: {reference["licence"]}. {reference["citation"]}.
 
 def _distance(value: float | None) -> str:
     return "not known, none has the same atoms" if value is None else f"{value:.3f} Å"
+
+
+def _temperature(value: str) -> str:
+    return "of no temperature" if value == NO_VALUE else f"{value} K"
 
 
 def _sentence(verdict: str) -> str:

@@ -37,7 +37,7 @@ def quick_settings(settings: dict[str, Any]) -> dict[str, Any]:
     quick["split"]["max_leaked_fraction"] = 1.0
     _shorten(quick["reference"]["generate"])
     _shorten(quick["exploration"])
-    _lower(quick["reference"]["generate"], trajectories_per_temperature=2, equilibration_ps=0.1)
+    _lower(quick["reference"]["generate"], trajectories_per_temperature=2, equilibration_ps=0.1, distorted=2)
     _lower(quick["oracle_gate"], frames=2)
     _lower(quick["committee"], size=2)
     _lower(quick["training"], batch_size=8)

@@ -51,6 +51,7 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "uncertainty_of": next((name for name in (IN_DOMAIN, OUT_OF_DOMAIN) if name in told), "none"),
         "uncertainty_spearman": quality.get("spearman"),
         "coverage_90": sizes.get("coverage_90"),
+        "coverage_90_out_of_domain": told.get(OUT_OF_DOMAIN, {}).get("calibrated", {}).get("coverage_90"),
         "miscalibration_area": sizes.get("miscalibration_area"),
         "error_over_uncertainty_rms": sizes.get("error_over_uncertainty_rms"),
         "members": len(members),

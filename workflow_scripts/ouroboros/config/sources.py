@@ -164,8 +164,10 @@ def _generated(experiment: Experiment) -> Iterator[str]:
         return
     held_back = max(1, each // 2)
     frames = int(generate.length_ps * 1000 / generate.stride_fs + 1e-6)
-    everything = each * frames * len(generate.temperatures_K)
-    start, test = len(cold) * (each - held_back) * frames, (len(cold) * held_back + len(hot) * each) * frames
+    distorted = 2 * generate.distorted  # at most: some molecules have no bond to turn
+    everything = each * frames * len(generate.temperatures_K) + distorted
+    start = len(cold) * (each - held_back) * frames
+    test = (len(cold) * held_back + len(hot) * each) * frames + distorted
     sizes = [split.train, split.validation, split.test]
     counts = [size if isinstance(size, int) else round(size * everything) for size in sizes]
     if counts[0] + counts[1] > start:

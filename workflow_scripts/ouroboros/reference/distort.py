@@ -14,7 +14,7 @@ TRIES = 50
 
 
 def distorted_structures(molecule: Atoms, oracle: Oracle, n: int, seed: int) -> Frames:
-    """`n` structures with every rotatable bond turned by any angle, and `n` with one bond stretched or squeezed.
+    """Up to `n` structures with every rotatable bond turned by any angle, and `n` with one bond stretched or squeezed.
 
     They start from relaxed conformers and are not relaxed again. A stretched bond is any that is not in a ring, and is
     changed to 0.85 to 1.4 of its length; what hangs on it moves along. Atoms that come too close are drawn anew.
@@ -22,7 +22,8 @@ def distorted_structures(molecule: Atoms, oracle: Oracle, n: int, seed: int) -> 
     Args:
         molecule: near a minimum, isolated.
         oracle: relaxes and labels.
-        n: structures of each kind; of the turned none where no bond can be turned.
+        n: structures of each kind, fewer where the oracle fails or atoms come too close in every try; of the turned
+            none where no bond can be turned.
         seed: every draw follows from it.
 
     Returns:

@@ -70,6 +70,30 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
             ["oracle.charge", "10 electrons"],
         ),
         ({"committee": {"size": 1}}, ["committee.size", "1", "at least 2", "random"]),
+        (
+            {"committee": {"size": 1}, "rounds": {"strategies": ["random", "percentile"]}},
+            ["committee.size", "percentile", "at least 2"],
+        ),
+        (
+            {"rounds": {"mode": "until_converged", "count": 2}, "decision": {"stable_rounds": 3}},
+            ["decision.stable_rounds", "3", "rounds.count (2)"],
+        ),
+        (
+            {
+                "reference": {"generate": {"distorted": 5}},
+                "split": {"strategy": "random", "train": 20, "validation": 5, "test": 20},
+            },
+            ["reference.generate.distorted", "5", "random", "trajectory"],
+        ),
+        (
+            {
+                "reference": {"source": "download"},
+                "split": {"strategy": "random"},
+                "oracle": {"kind": "pool"},
+                "selection": {"low_eV_per_A": 0.3, "high_eV_per_A": 0.2},
+            },
+            ["selection.high_eV_per_A", "0.2", "selection.low_eV_per_A"],
+        ),
         ({"split": {"train": 5000}}, ["split.train", "5000", "100 frames"]),
         ({"split": {"validation": 400}}, ["split.validation", "400", "100 frames"]),
         ({"split": {"test": 10000}}, ["split.test", "10000", "500 frames"]),

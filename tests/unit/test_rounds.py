@@ -101,6 +101,7 @@ def test_figures_come_from_the_files_of_the_round(files):
         "uncertainty_of": "in_domain",
         "uncertainty_spearman": 0.5,
         "coverage_90": 0.85,
+        "coverage_90_out_of_domain": None,
         "miscalibration_area": 0.04,
         "error_over_uncertainty_rms": 1.25,
         "members": 3,

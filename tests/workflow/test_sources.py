@@ -262,3 +262,15 @@ def test_a_wrong_hash_is_refused_and_the_recorded_one_is_enforced(tmp_path: Path
     published(tmp_path, n=61)  # the server has another file now
     run = snakemake(tmp_path, from_rmd17(archive), targets=["results/pool/reference/raw/published.npz"])
     assert run.returncode != 0 and "sha256" in run.stdout
+
+
+def test_distorted_structures_are_made_for_the_test_set_alone(tmp_path):
+    folder = tmp_path / "results/tiny/reference"
+    config = changed(TINY, reference__generate__distorted=3)
+    run = snakemake(tmp_path, config, targets=["results/tiny/reference/split.npz"])
+    assert run.returncode == 0, run.stdout
+    made = read_database(folder / "reference.db").columns["made"]
+    assert (made == "stretched").sum() == 3 and not (made == "turned").any(), "water has no bond to turn"
+    with np.load(folder / "split.npz") as split:
+        test, others = split["test_idx"], np.concatenate([split[name] for name in ("train_idx", "val_idx", "pool_idx")])
+    assert (made[test] == "stretched").sum() == 3 and (made[others] == "dynamics").all()

@@ -5,7 +5,9 @@ from scipy.spatial.distance import cdist
 
 
 def farthest_points(points: np.ndarray, known: np.ndarray, n: int) -> np.ndarray:
-    """Farthest-point sampling (Gonzalez, Theor. Comput. Sci. 38, 293 (1985)): each pick is the point farthest from all `known` and all picked.
+    """Farthest-point sampling (Gonzalez, Theor. Comput. Sci. 38, 293 (1985)).
+
+    Each pick is the point farthest from all `known` and all picked.
 
     Args:
         points: (n_points, d) candidates.

@@ -26,21 +26,26 @@ def repeated(frames: Frames, within_A: float) -> np.ndarray:
     """(n_frames,) whether a frame lies within an RMSD of `within_A` (Å) of an earlier one that is not so itself."""
     near = np.zeros(len(frames), dtype=bool)
     for own in by_kind(frames, np.arange(len(frames))).values():
-        later, earlier = _pairs_within(metric_of(frames, own, own), len(own), len(own), within_A)
+        later, earlier = _pairs_within(metric_of(frames, own, own), len(own), len(own), within_A, earlier=True)
         order = np.lexsort((earlier, later))
         for one, other in zip(own[later[order]], own[earlier[order]], strict=True):
-            near[one] |= other < one and not near[other]
+            near[one] |= not near[other]
     return near
 
 
-def _pairs_within(metric: Metric, n_rows: int, n_columns: int, within_A: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the structures of all pairs that are nearer than that."""
+def _pairs_within(
+    metric: Metric, n_rows: int, n_columns: int, within_A: float, earlier: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the structures of all pairs that are nearer than that; with `earlier`, the column before the row."""
     found = []
     for top in range(0, n_rows, ROWS):
-        for left in range(0, n_columns, COLUMNS):
-            bounds = metric.squared_bounds(slice(top, min(top + ROWS, n_rows)), slice(left, left + COLUMNS))
+        bottom = min(top + ROWS, n_rows)
+        for left in range(0, bottom if earlier else n_columns, COLUMNS):
+            bounds = metric.squared_bounds(slice(top, bottom), slice(left, left + COLUMNS))
             one, other = np.nonzero(bounds < within_A**2)
             one, other = top + one, left + other
+            if earlier:
+                one, other = one[other < one], other[other < one]
             near = metric.exact(one, other) < within_A
             found.append(np.stack([one[near], other[near]]))
     one, other = np.concatenate(found, axis=1)

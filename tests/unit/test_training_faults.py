@@ -18,6 +18,7 @@ from ouroboros.graphs import Graphs
 from ouroboros.models import build_model, save_model
 from ouroboros.training import TrainingError, train_member
 from ouroboros.training.checks import diagnosis, overfitting, still_falling
+from ouroboros.training.force_matching import ForceMatching
 
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 IN_A_PROCESS = """
@@ -165,9 +166,12 @@ def test_a_loss_that_blows_up_twice_ends_with_the_likely_causes(frames, model_se
 
 
 def causes(frames, model_settings, training, offsets=None):
-    train = frames.with_columns(row=np.arange(len(frames))).take(frames.columns["subset"] == "train")
-    graphs = Graphs(train, model_settings["cutoff_A"], offsets)
-    return diagnosis(train, graphs, build_model(model_settings), training)
+    frames = frames.with_columns(row=np.arange(len(frames)))
+    train, validation = (
+        Graphs(frames.take(frames.columns["subset"] == name), model_settings["cutoff_A"], offsets)
+        for name in ("train", "validation")
+    )
+    return diagnosis(train, validation, build_model(model_settings), training)
 
 
 def test_a_set_without_validation_frames_is_refused(water, model_settings, short):
@@ -175,11 +179,25 @@ def test_a_set_without_validation_frames_is_refused(water, model_settings, short
         train_member(water.with_columns(subset="train"), model_settings, short, seed=0)
 
 
-def test_two_atoms_at_one_place_are_named(water, model_settings, short):
-    positions, bad = water.positions.copy(), int(np.flatnonzero(water.columns["subset"] == "train")[3])
-    positions[water.starts[bad] + 1] = positions[water.starts[bad]]
-    found = causes(changed(water, positions=positions), model_settings, short)
-    assert f"frame {bad} " in found[0] and "at one place" in found[0]
+def with_two_atoms_at_one_place(frames, bad):
+    positions = frames.positions.copy()
+    positions[frames.starts[bad] + 1] = positions[frames.starts[bad]]
+    return changed(frames, positions=positions)
+
+
+@pytest.mark.parametrize("subset", ["train", "validation"])
+def test_two_atoms_at_one_place_are_named(water, model_settings, short, subset):
+    bad = int(np.flatnonzero(water.columns["subset"] == subset)[2])
+    with pytest.raises(TrainingError, match=rf"Likely causes: frame {bad} \(round 0\).*at one place"):
+        train_member(with_two_atoms_at_one_place(water, bad), model_settings, short, seed=0)
+
+
+def test_a_validation_epoch_that_ends_in_nan_has_diverged(water, model_settings, short, monkeypatch):
+    """As on a GPU, where single batches are not looked at."""
+    bad = int(np.flatnonzero(water.columns["subset"] == "validation")[2])
+    monkeypatch.setattr(ForceMatching, "_watch", lambda *_: None)
+    with pytest.raises(TrainingError, match=rf"validation loss became NaN or infinite in epoch 1, .*frame {bad} "):
+        train_member(with_two_atoms_at_one_place(water, bad), model_settings, short, seed=0)
 
 
 def test_an_energy_offset_that_is_left_is_named(water, model_settings, short):

@@ -90,17 +90,18 @@ def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]
     return sizes
 
 
-def diagnosis(train: Frames, graphs: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
+def diagnosis(train: Graphs, validation: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
     """Why a loss may have diverged, the likeliest cause first.
 
     Args:
-        train: the training frames, with their offsets.
-        graphs: of the same frames; their energies are less the offsets.
+        train: the training frames; their energies are less the offsets.
+        validation: the validation frames, likewise.
         model: as it was before the first step.
         training: the `training` section of the config.
     """
-    found = [sentence for sentence in (_poisoned(train, graphs, model), _left_over_offset(graphs.energy)) if sentence]
-    sizes = weighted_sizes(graphs, training)
+    told = _poisoned(train, model), _poisoned(validation, model), _left_over_offset(train.energy)
+    found = [sentence for sentence in told if sentence]
+    sizes = weighted_sizes(train, training)
     if sizes[properties.energy] > 100 * sizes[properties.forces]:
         found.append(
             f"the energies make up {sizes[properties.energy] / sum(sizes.values()):.1%} of the loss: raise "
@@ -150,19 +151,20 @@ def still_falling(history: list[dict[str, float]], kept_epoch: int, schedule: st
     )
 
 
-def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
-    for frames in np.array_split(np.arange(len(train)), -(-len(train) // 64)):
-        if not _all_finite(model, graphs, frames):
-            bad = next(int(i) for i in frames if not _all_finite(model, graphs, np.array([i])))
-            return f"{_name(train, bad)} makes the model predict NaN: are two of its atoms at one place?"
-    largest = np.maximum.reduceat(np.linalg.norm(train.forces, axis=1), train.starts)
-    energy = graphs.energy / train.n_atoms
+def _poisoned(graphs: Graphs, model: torch.nn.Module) -> str:
+    frames = graphs.frames
+    for part in np.array_split(np.arange(len(frames)), -(-len(frames) // 64)):
+        if not _all_finite(model, graphs, part):
+            bad = next(int(i) for i in part if not _all_finite(model, graphs, np.array([i])))
+            return f"{_name(frames, bad)} makes the model predict NaN: are two of its atoms at one place?"
+    largest = np.maximum.reduceat(np.linalg.norm(frames.forces, axis=1), frames.starts)
+    energy = graphs.energy / frames.n_atoms
     for values, unit, what in ((largest, "eV/Å", "largest force"), (energy, "eV/atom", "energy above the offsets")):
         far = np.abs(values - np.median(values))
         worst = int(far.argmax())
         if far[worst] > OUTLIER * np.median(far) and far[worst] > 1.0:
             return (
-                f"{_name(train, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
+                f"{_name(frames, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
                 f"{np.median(values):.3g}; look at that label"
             )
     return ""

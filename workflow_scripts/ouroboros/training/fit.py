@@ -119,7 +119,7 @@ def _slow_down_or_stop(
     seconds: float,
 ) -> None:
     start.model.load_state_dict(weights)
-    causes = "; ".join(diagnosis(start.train, start.graphs, start.model.eval(), training))
+    causes = "; ".join(diagnosis(start.graphs, start.validation, start.model.eval(), training))
     start.model.train()
     slower = training["learning_rate"] / 10
     if course.slowed_down():

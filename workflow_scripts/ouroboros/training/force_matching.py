@@ -1,5 +1,6 @@
 """SchNetPack's task as a Lightning module that spends its time on the network."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -117,6 +118,7 @@ class ForceMatching(spk.AtomisticTask):
     def on_validation_epoch_end(self) -> None:
         """Tell the losses that schedule, early stopping and the choice of the best epoch go by; show progress."""
         self._validated = self._take_means("val")
+        self._refuse_nonfinite(self._validated["val_loss"], "validation")
         self.log_dict(self._validated)
         mae = self._validated["val_force_mae_meV_per_A"]
         print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {mae:.1f} meV/Å", flush=True)
@@ -124,6 +126,7 @@ class ForceMatching(spk.AtomisticTask):
     def on_train_epoch_end(self) -> None:
         """Add the epoch's row to the history."""
         row = self._take_means("train")
+        self._refuse_nonfinite(row["train_loss"], "training")
         if self.current_epoch and row["train_loss"] > self._far * self.ignorant_loss:
             raise Diverged(self._too_large(row["train_loss"]))
         row["learning_rate"] = self.optimizers().param_groups[0]["lr"]
@@ -161,11 +164,13 @@ class ForceMatching(spk.AtomisticTask):
         if loss.is_cuda and batch_idx % 50:  # reading a number off a GPU waits for it
             return
         value = loss.item()
-        if not abs(value) < float("inf"):
-            when = f"epoch {self.current_epoch + 1}, batch {batch_idx + 1}"
-            raise Diverged(f"the {what} loss became NaN or infinite in {when}")
+        self._refuse_nonfinite(value, what, f", batch {batch_idx + 1}")
         if value > self._far**4 * self.ignorant_loss:
             raise Diverged(self._too_large(value))
+
+    def _refuse_nonfinite(self, loss: float, what: str, batch: str = "") -> None:
+        if not math.isfinite(loss):
+            raise Diverged(f"the {what} loss became NaN or infinite in epoch {self.current_epoch + 1}{batch}")
 
     def _too_large(self, loss: float) -> str:
         return (

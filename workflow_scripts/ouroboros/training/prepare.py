@@ -27,7 +27,6 @@ class Start:
     Attributes:
         model: with the weights of the start.
         energy_offsets: (100,) eV an atom of each element.
-        train: the training frames.
         graphs, validation: of the training and the validation frames, energies less the offsets.
         first_batch: sizes of what is predicted and of what is to be predicted.
         warnings: sentences for the user.
@@ -35,7 +34,6 @@ class Start:
 
     model: torch.nn.Module
     energy_offsets: np.ndarray
-    train: Frames
     graphs: Graphs
     validation: Graphs
     first_batch: dict[str, float]
@@ -76,7 +74,7 @@ def prepare(
     warnings = scale_warnings(sizes, graphs.energy)
     for warning in warnings:
         print(f"Warning: {warning}", flush=True)
-    return Start(model, offsets, train, graphs, held_back, sizes, warnings)
+    return Start(model, offsets, graphs, held_back, sizes, warnings)
 
 
 def _earlier(path: str | Path, model_settings: dict[str, Any], stress: bool) -> tuple[torch.nn.Module, np.ndarray]:

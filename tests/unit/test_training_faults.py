@@ -16,8 +16,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import build_model, save_model
-from ouroboros.training import TrainingError, train_member
-from ouroboros.training.checks import diagnosis, overfitting, still_falling
+from ouroboros.training import TrainingError, prepare, train_member
+from ouroboros.training.checks import diagnosis, first_batch, overfitting, still_falling
 from ouroboros.training.force_matching import ForceMatching
 
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
@@ -133,6 +133,42 @@ def test_out_of_memory_doubles_the_parts_and_keeps_the_step(process, model_setti
         torch.testing.assert_close(limited_weights[name], tensor, rtol=0, atol=2e-4)
 
 
+def test_validation_in_smaller_batches_where_a_step_is_one_frame(water, model_settings, short, monkeypatch):
+    validate = ForceMatching.validation_step
+
+    def short_of_memory(task, batch, batch_idx):
+        if len(batch["energy"]) > 1:
+            raise MemoryError
+        validate(task, batch, batch_idx)
+
+    monkeypatch.setattr(ForceMatching, "validation_step", short_of_memory)
+    fit = train_member(water, model_settings, {**short, "epochs": 1, "batch_size": 1}, seed=0)
+    (what,) = fit.summary["interventions"]
+    assert (what["what"], what["reason"]) == ("out of memory", "MemoryError")
+    assert fit.summary["steps"] == (water.columns["subset"] == "train").sum()
+
+
+def test_the_look_at_a_first_batch_needs_no_more_memory_than_a_step(water, model_settings, short, monkeypatch):
+    def short_of_memory(model, batch):
+        if len(batch["energy"]) > 2:
+            raise RuntimeError("std::bad_alloc")
+        return first_batch(model, batch)
+
+    monkeypatch.setattr(prepare, "first_batch", short_of_memory)
+    fit = train_member(water, model_settings, {**short, "epochs": 1, "batch_size": 8}, seed=0)
+    assert [what["reason"] for what in fit.summary["interventions"]] == ["std::bad_alloc"] * 2
+    assert fit.summary["parts_of_a_step"] == 4
+
+
+def test_a_fault_that_is_no_lack_of_memory_is_not_tried_again(water, model_settings, short, monkeypatch):
+    def broken(model, batch):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(prepare, "first_batch", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train_member(water, model_settings, short, seed=0)
+
+
 @pytest.mark.parametrize("subset", ["train", "validation"])
 def test_a_nan_label_is_named_before_the_first_step(frames, model_settings, short, subset):
     forces = frames.forces.copy()
@@ -171,7 +207,7 @@ def causes(frames, model_settings, training, offsets=None):
         Graphs(frames.take(frames.columns["subset"] == name), model_settings["cutoff_A"], offsets)
         for name in ("train", "validation")
     )
-    return diagnosis(train, validation, build_model(model_settings), training)
+    return diagnosis(train, validation, build_model(model_settings), training, at_once=5)
 
 
 def test_a_set_without_validation_frames_is_refused(water, model_settings, short):

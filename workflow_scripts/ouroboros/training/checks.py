@@ -90,7 +90,9 @@ def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]
     return sizes
 
 
-def diagnosis(train: Graphs, validation: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
+def diagnosis(
+    train: Graphs, validation: Graphs, model: torch.nn.Module, training: dict[str, Any], at_once: int
+) -> list[str]:
     """Why a loss may have diverged, the likeliest cause first.
 
     Args:
@@ -98,8 +100,9 @@ def diagnosis(train: Graphs, validation: Graphs, model: torch.nn.Module, trainin
         validation: the validation frames, likewise.
         model: as it was before the first step.
         training: the `training` section of the config.
+        at_once: frames that the model is asked about at a time, as memory allows.
     """
-    told = _poisoned(train, model), _poisoned(validation, model), _left_over_offset(train.energy)
+    told = _poisoned(train, model, at_once), _poisoned(validation, model, at_once), _left_over_offset(train.energy)
     found = [sentence for sentence in told if sentence]
     sizes = weighted_sizes(train, training)
     if sizes[properties.energy] > 100 * sizes[properties.forces]:
@@ -151,9 +154,9 @@ def still_falling(history: list[dict[str, float]], kept_epoch: int, schedule: st
     )
 
 
-def _poisoned(graphs: Graphs, model: torch.nn.Module) -> str:
+def _poisoned(graphs: Graphs, model: torch.nn.Module, at_once: int) -> str:
     frames = graphs.frames
-    for part in np.array_split(np.arange(len(frames)), -(-len(frames) // 64)):
+    for part in np.array_split(np.arange(len(frames)), -(-len(frames) // at_once)):
         if not _all_finite(model, graphs, part):
             bad = next(int(i) for i in part if not _all_finite(model, graphs, np.array([i])))
             return f"{_name(frames, bad)} makes the model predict NaN: are two of its atoms at one place?"

@@ -17,7 +17,7 @@ from ..frames import Frames
 from .checks import TrainingError, diagnosis
 from .course import Course, fingerprint
 from .force_matching import Diverged
-from .prepare import Start, prepare
+from .prepare import Start, a_look, first_look, prepare
 from .record import circumstances
 from .run import Run
 
@@ -80,24 +80,27 @@ def train_member(
         def clock() -> float:
             return before + time.perf_counter() - began
 
+        look: tuple[dict[str, float], list[str]] | None = None
         while True:
             settings = course.settings(training)
             try:
+                look = look or first_look(start, settings)
                 run = Run(start, settings, seed, device, course, keep_every_s, clock)
                 run.go(tensorboard)
                 break
             except Diverged as fault:
                 _slow_down_or_stop(fault, start, begin_weights, training, course, clock())
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error) or settings["accumulation"] >= settings["batch_size"]:
+                # a step of one frame cannot be split, but the batches of validation can
+                if not _is_out_of_memory(error) or settings["accumulation"] >= max(2, settings["batch_size"]):
                     raise
-                course.split_steps(2 * settings["accumulation"], str(error).splitlines()[0])
+                course.split_steps(2 * settings["accumulation"], (str(error) or type(error).__name__).splitlines()[0])
             start.model.load_state_dict(begin_weights)
-        summary = run.summary()
+        summary, (sizes, warnings) = run.summary(), look
         summary |= {
             "seconds": clock(),
-            "first_batch": start.first_batch,
-            "warnings": [*start.warnings, *summary.pop("warnings")],
+            "first_batch": sizes,
+            "warnings": [*warnings, *summary.pop("warnings")],
             "interventions": course.interventions,
             "resumed_after_epochs": course.resumed,
             "seed": seed,
@@ -119,7 +122,8 @@ def _slow_down_or_stop(
     seconds: float,
 ) -> None:
     start.model.load_state_dict(weights)
-    causes = "; ".join(diagnosis(start.graphs, start.validation, start.model.eval(), training))
+    at_once = a_look(course.settings(training))
+    causes = "; ".join(diagnosis(start.graphs, start.validation, start.model.eval(), training, at_once))
     start.model.train()
     slower = training["learning_rate"] / 10
     if course.slowed_down():
@@ -130,4 +134,4 @@ def _slow_down_or_stop(
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     out = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return out or "out of memory" in text or "can't allocate memory" in text
+    return out or any(words in text for words in ("out of memory", "can't allocate memory", "bad_alloc"))

@@ -35,7 +35,7 @@ class Run:
         order, parts = seeds.integer(seed, "batches"), training["accumulation"]
         self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
         at_once = self.loader.frames_at_once
-        size = max(at_once, VALIDATION_BATCH) if self.loader.parts == 1 else at_once
+        size = max(at_once, VALIDATION_BATCH) if training["accumulation"] == 1 else at_once
         self.validation = GraphLoader(start.validation, size)
         self.epochs = number_of_epochs(training, self.loader.steps)
         self.start, self.training, self.device, self.course = start, training, device, course

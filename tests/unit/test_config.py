@@ -60,6 +60,14 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
         ({"threads": True}, ["threads", "True", "integer"]),
         ({"committee": {"size": "3"}}, ["committee.size", "'3'", "integer"]),
         ({"labels": {"force_cap_eV_per_A": float("inf")}}, ["labels.force_cap_eV_per_A", "inf", "finite"]),
+        (
+            {"training": {"energy_weight": 0.0, "force_weight": 0.0, "stress_weight": 0.0}},
+            ["training.energy_weight", "training.force_weight", "(0)", "raise one of them above 0"],
+        ),
+        (
+            {"training": {"energy_weight": 0.0, "force_weight": 0.0, "stress_weight": 10.0}},
+            ["training.energy_weight", "training.force_weight", "stress alone", "above 0"],
+        ),
         ({"training": {"epochs": 15}}, ["training.epochs", "15", "multiple", "validate_every_epochs"]),
         ({"exploration": {"walkers": 2, "temperatures_K": [1, 2, 3]}}, ["exploration.temperatures_K", "3", "walkers"]),
         ({"reference": {"generate": {"temperatures_K": [300, 300]}}}, ["temperatures_K", "each may stand there once"]),

@@ -24,6 +24,10 @@ def test_config_yaml_and_schema_are_in_step_with_the_models():
     assert (PROJECT / SCHEMA).read_text(encoding="utf-8") == json_schema(), "run `make config`"
 
 
+def test_a_training_shorter_than_the_validations_are_apart_is_validated_at_its_end():
+    assert load_experiment({"training": {"epochs": 3, "validate_every_epochs": 10}})["training"]["epochs"] == 3
+
+
 def test_the_result_is_plain_values_that_survive_json():
     experiment = load_experiment({})
     assert json.loads(json.dumps(experiment)) == experiment

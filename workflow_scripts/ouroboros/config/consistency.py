@@ -44,7 +44,7 @@ def _training(experiment: Experiment) -> Iterator[str]:
             f"({training.force_weight:g}) leave nothing to learn energies and forces from; a stress alone determines "
             "neither, so raise one of them above 0."
         )
-    if epochs is not None and epochs % every:
+    if epochs is not None and epochs % min(every, epochs):
         yield (
             f"Config key 'training.epochs' is {epochs}; it has to be a multiple of training.validate_every_epochs "
             f"({every}), so that the last weights are validated."

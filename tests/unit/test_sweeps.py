@@ -65,6 +65,7 @@ def test_names_of_runs_are_folders_that_need_no_quotes_and_tell_the_values():
         ({"over": {"model.cutoff_A": [5, 5.0]}}, ["model.cutoff_A", "[5, 5.0]", "once"]),
         ({"over": {"model.n_filters": [32, 64]}}, ["model.n_filters", "change nothing", "schnet"]),
         ({"over": {"training.warm_start": [True, False]}}, ["training.warm_start", "round 0"]),
+        ({"over": {"training.mem_mb": [2000, 4000]}}, ["training.mem_mb", "ask for", "section training"]),
         ({"over": {"training.plateau_factor": [0.5, 0.1]}}, ["training.plateau_factor", "schedule is plateau"]),
         ({"over": {"training.steps": [10, 20], "training.epochs": [10]}, "grid": True}, ["training.steps", "epochs"]),
         ({"seeds": [1, 1]}, ["sweep.seeds", "[1, 1]", "once"]),

@@ -12,7 +12,7 @@ from ouroboros.committee import Committee
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import load_model, save_model
-from ouroboros.training import number_of_epochs, train_member
+from ouroboros.training import number_of_epochs, run, train_member
 from ouroboros.training.bootstrap import resampled
 from ouroboros.training.losses import summed_error
 
@@ -87,6 +87,23 @@ def test_validation_errors_are_those_of_the_potential(frames, model_settings, sh
     batch = graphs.batch(np.arange(len(validation)))
     error = 1000 * (fit.model(batch.copy())["energy"] - batch["energy"]).abs().mean().item()
     assert fit.summary["validation"]["energy_mae_meV"] == pytest.approx(error, rel=1e-4)
+
+
+def test_the_validation_loss_is_that_of_the_whole_set_whatever_its_batches(frames, model_settings, short, monkeypatch):
+    """Frames of two sizes: means of the batches' means would change with the batches."""
+    losses = []
+    for frames_at_once in (64, 3):
+        monkeypatch.setattr(run, "VALIDATION_BATCH", frames_at_once)
+        settings = {**short, "epochs": 1, "batch_size": 3, "precision": "float64"}
+        fit = train_member(frames, model_settings, settings, seed=0)
+        losses.append(fit.summary["validation"]["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+    validation = fit.summary["validation"]  # of an L1 loss, so that it can be put together again
+    expected = (
+        short["energy_weight"] * validation["energy_mae_meV"]
+        + short["force_weight"] * validation["force_mae_meV_per_A"]
+    )
+    assert losses[0] == pytest.approx(expected / 1000, rel=1e-9)
 
 
 def test_a_warm_start_goes_on_from_the_given_weights(frames, model_settings, short, committee_files):
@@ -186,8 +203,9 @@ def test_one_batch_is_overfitted_to_almost_zero(frames, model_settings, training
     assert fit.summary["validation"]["force_mae_meV_per_A"] < 0.05 * 1000 * np.abs(few.forces).mean()
 
 
-def test_stress_is_learnt_where_its_weight_says_so(model_settings, short):
-    """Copper under strain, labels of EMT; some frames have no stress and some no cell, which must not matter."""
+@pytest.fixture(scope="module")
+def strained():
+    """24 frames of copper under strain, labels of EMT; some have no stress and some no cell, which must not matter."""
     images = []
     for i in range(24):
         atoms = bulk("Cu", cubic=True)
@@ -200,16 +218,41 @@ def test_stress_is_learnt_where_its_weight_says_so(model_settings, short):
         label |= {"stress": atoms.get_stress()} if i % 3 and atoms.pbc.all() else {}
         atoms.calc = SinglePointCalculator(atoms, **label)
         images.append(atoms)
-    frames = Frames.from_atoms(images).with_columns(subset=np.where(np.arange(24) % 6, "train", "validation"), round=0)
+    subset = np.where(np.arange(24) % 6, "train", "validation")
+    return Frames.from_atoms(images).with_columns(subset=subset, round=0)
+
+
+def test_stress_is_learnt_where_its_weight_says_so(strained, model_settings, short):
     settings = {**short, "epochs": 60, "validate_every_epochs": 60, "batch_size": 4}
 
     def stress_error(weight):
-        fit = train_member(frames, model_settings, {**settings, "stress_weight": weight}, seed=0)
-        predicted = Committee([fit.model], fit.energy_offsets[None], model_settings["cutoff_A"], stress=True)
-        has_stress = frames.has_stress
-        return np.abs(predicted.predict(frames).stress - frames.stress)[has_stress].mean()
+        fit = train_member(strained, model_settings, {**settings, "stress_weight": weight}, seed=0)
+        return stress_mae(fit, strained, model_settings["cutoff_A"])
 
     assert stress_error(20.0) < 0.6 * stress_error(0.0)
+
+
+def stress_mae(fit, frames, cutoff):
+    """eV/Å³ over all components of the frames that have a stress."""
+    predicted = Committee([fit.model], fit.energy_offsets[None], cutoff, stress=True).predict(frames).stress
+    return np.abs(predicted - frames.stress)[frames.has_stress].mean()
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_error_of_the_stress_is_recorded(strained, model_settings, short, accumulation):
+    """Nothing moves at such a learning rate, so that the training error is that of the kept weights."""
+    still = {**short, "schedule": "constant", "learning_rate": 1e-12, "epochs": 1, "accumulation": accumulation}
+    fit = train_member(strained, model_settings, {**still, "stress_weight": 20.0}, seed=0)
+    for name in ("train", "validation"):
+        part = strained.take(strained.columns["subset"] == name)
+        told = fit.history[f"{name[:5].replace('valid', 'val')}_stress_mae_eV_per_A3"].iloc[-1]
+        assert told == pytest.approx(stress_mae(fit, part, model_settings["cutoff_A"]), rel=1e-4)
+    assert fit.summary["validation"]["stress_mae_eV_per_A3"] == told
+    first = strained.take(np.flatnonzero(strained.columns["subset"] == "train")[: short["batch_size"] // accumulation])
+    rms = np.sqrt(np.square(first.stress[first.has_stress]).mean())
+    assert fit.summary["first_batch"]["stress_target_rms_eV_per_A3"] == pytest.approx(rms, rel=1e-5)
+    without = train_member(strained, model_settings, still, seed=0)
+    assert not [name for name in (*without.history, *without.summary["validation"]) if "stress" in name]
 
 
 def test_bootstrap_members_see_sets_of_their_own_that_grow_with_the_rounds(frames):

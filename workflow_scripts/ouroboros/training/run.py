@@ -91,7 +91,7 @@ class Run:
             "steps": self.trainer.global_step,
             "stop_reason": "validation loss stalled" if stopped_early else "all epochs done",
             "validation": {
-                name: float(chosen[f"val_{name}"]) for name in ("loss", "energy_mae_meV", "force_mae_meV_per_A")
+                name.removeprefix("val_"): float(value) for name, value in chosen.items() if name.startswith("val_")
             },
             "overfitting": bool(warning),
             "warnings": [sentence for sentence in (warning, unfinished) if sentence],

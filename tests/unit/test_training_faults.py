@@ -247,6 +247,20 @@ def test_a_force_weight_too_small_is_named(water, model_settings, short):
     assert "training.force_weight (0.0001)" in found[0] and "training.learning_rate" in found[-1]
 
 
+def test_a_stress_far_from_the_others_and_a_weight_too_large_for_it_are_named(water, model_settings, short):
+    size = 20.0 * np.eye(3)
+    cells, stress = np.tile(size, (len(water), 1, 1)), np.full((len(water), 3, 3), 0.001)
+    bad = int(np.flatnonzero(water.columns["subset"] == "train")[3])
+    stress += 1e-5 * np.arange(len(water))[:, None, None]
+    stress[bad] = 16.0
+    crystal = changed(water, cell=cells, pbc=np.ones_like(water.pbc), stress=stress)
+    offsets = np.zeros(100)
+    offsets[8] = water.energy.mean()
+    found = causes(crystal, model_settings, {**short, "stress_weight": 1e6}, offsets)
+    assert f"frame {bad} " in found[0] and "stress is 16 eV/Å³" in found[0]
+    assert "training.stress_weight (1e+06)" in found[1]
+
+
 def test_a_warm_start_whose_offsets_do_not_fit_is_refused(water, model_settings, short, tmp_path):
     """Its first batch shows that predictions and targets are not of one scale."""
     save_model(tmp_path / "model.pt", build_model(model_settings), model_settings, np.zeros(100))

@@ -11,6 +11,7 @@ from ..graphs import Graphs
 
 OUTLIER = 1000  # times the median deviation: no honest label of a training set is so far out
 WEIGHTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
+UNITS = {properties.energy: "eV", properties.forces: "eV_per_A", properties.stress: "eV_per_A3"}
 NO_ENERGY = 1e-4  # eV; less is the rounding of labels, as where one frame a composition leaves nothing to learn
 SCALES = 1000  # predictions and targets of a first batch that differ by more are told; an untrained energy is eV
 
@@ -44,12 +45,18 @@ def refuse_missing_labels(frames: Frames, stress_weight: float = 0.0) -> None:
 
 
 def first_batch(model: torch.nn.Module, batch: dict[str, Any]) -> dict[str, float]:
-    """Sizes of what the model predicts before the first step and of what it is to predict: rms, eV and eV/Å."""
+    """Sizes of what the model predicts before the first step and of what it is to predict: rms, eV, eV/Å and eV/Å³.
+
+    The stress is told where the model gives it and a frame of the batch has one, over such frames.
+    """
     prediction = model(batch.copy())
     sizes = {}
-    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
-        sizes[f"{name}_predicted_rms_{unit}"] = prediction[name].detach().square().mean().sqrt().item()
-        sizes[f"{name}_target_rms_{unit}"] = batch[name].square().mean().sqrt().item()
+    for name, unit in UNITS.items():
+        if name in prediction and name in batch:
+            label = batch[name]
+            given = ~label.isnan()
+            sizes[f"{name}_predicted_rms_{unit}"] = prediction[name].detach()[given].square().mean().sqrt().item()
+            sizes[f"{name}_target_rms_{unit}"] = label[given].square().mean().sqrt().item()
     return sizes
 
 
@@ -66,12 +73,14 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
     if offset := _left_over_offset(energy):
         raise TrainingError(offset)
     warnings = []
-    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
+    for name, unit in UNITS.items():
+        if f"{name}_target_rms_{unit}" not in sizes:
+            continue
         predicted, target = sizes[f"{name}_predicted_rms_{unit}"], sizes[f"{name}_target_rms_{unit}"]
         if name == properties.energy and target < NO_ENERGY:
             continue
         if not predicted < SCALES * target or not target < SCALES * predicted:
-            shown = unit.replace("_per_A", "/Å")
+            shown = unit.replace("_per_A", "/Å").replace("Å3", "Å³")
             warnings.append(
                 f"the first batch's {name}: predicted {predicted:.3g} {shown}, labels {target:.3g} {shown} (rms); "
                 "they should be of one scale, look at the units of the reference"
@@ -102,14 +111,20 @@ def diagnosis(
         training: the `training` section of the config.
         at_once: frames that the model is asked about at a time, as memory allows.
     """
-    told = _poisoned(train, model, at_once), _poisoned(validation, model, at_once), _left_over_offset(train.energy)
-    found = [sentence for sentence in told if sentence]
+    stress = training["stress_weight"] > 0
+    poisoned = (_poisoned(graphs, model, at_once, stress) for graphs in (train, validation))
+    found = [sentence for sentence in (*poisoned, _left_over_offset(train.energy)) if sentence]
     sizes = weighted_sizes(train, training)
     if sizes[properties.energy] > 100 * sizes[properties.forces]:
         found.append(
             f"the energies make up {sizes[properties.energy] / sum(sizes.values()):.1%} of the loss: raise "
             f"training.force_weight ({training['force_weight']:g}) or lower training.energy_weight "
             f"({training['energy_weight']:g})"
+        )
+    if sizes[properties.stress] > 100 * (sizes[properties.energy] + sizes[properties.forces]):
+        found.append(
+            f"the stress makes up {sizes[properties.stress] / sum(sizes.values()):.1%} of the loss: lower "
+            f"training.stress_weight ({training['stress_weight']:g})"
         )
     clip = "" if training["gradient_clip"] else ", or set training.gradient_clip"
     found.append(f"training.learning_rate ({training['learning_rate']:g}) is too large: lower it{clip}")
@@ -154,28 +169,34 @@ def still_falling(history: list[dict[str, float]], kept_epoch: int, schedule: st
     )
 
 
-def _poisoned(graphs: Graphs, model: torch.nn.Module, at_once: int) -> str:
+def _poisoned(graphs: Graphs, model: torch.nn.Module, at_once: int, stress: bool) -> str:
     frames = graphs.frames
     for part in np.array_split(np.arange(len(frames)), -(-len(frames) // at_once)):
         if not _all_finite(model, graphs, part):
             bad = next(int(i) for i in part if not _all_finite(model, graphs, np.array([i])))
             return f"{_name(frames, bad)} makes the model predict NaN: are two of its atoms at one place?"
     largest = np.maximum.reduceat(np.linalg.norm(frames.forces, axis=1), frames.starts)
-    energy = graphs.energy / frames.n_atoms
-    for values, unit, what in ((largest, "eV/Å", "largest force"), (energy, "eV/atom", "energy above the offsets")):
-        far = np.abs(values - np.median(values))
-        worst = int(far.argmax())
-        if far[worst] > OUTLIER * np.median(far) and far[worst] > 1.0:
+    labels = [
+        (largest, 1.0, "eV/Å", "largest force"),
+        (graphs.energy / frames.n_atoms, 1.0, "eV/atom", "energy above the offsets"),
+    ]
+    if stress and frames.has_stress.any():
+        labels.append((np.abs(graphs.stress).max(axis=(1, 2)), 0.1, "eV/Å³", "largest component of the stress"))
+    for values, least, unit, what in labels:
+        far = np.abs(values - np.nanmedian(values))
+        worst = int(np.nanargmax(far))
+        if far[worst] > OUTLIER * np.nanmedian(far) and far[worst] > least:
             return (
                 f"{_name(frames, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
-                f"{np.median(values):.3g}; look at that label"
+                f"{np.nanmedian(values):.3g}; look at that label"
             )
     return ""
 
 
 def _all_finite(model: torch.nn.Module, graphs: Graphs, frames: np.ndarray) -> bool:
-    prediction = model(graphs.batch(frames))
-    return all(bool(torch.isfinite(prediction[name]).all()) for name in (properties.energy, properties.forces))
+    batch = graphs.batch(frames)
+    prediction = model(batch.copy())
+    return all(bool(torch.isfinite(prediction[name]).all()) for name in UNITS if name in prediction and name in batch)
 
 
 def _left_over_offset(energy: np.ndarray) -> str:

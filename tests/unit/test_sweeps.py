@@ -98,6 +98,7 @@ def made_up(**runs):
                 {
                     "validation": {"force_mae_meV_per_A": validation, "energy_mae_meV": 1.0},
                     "seconds": seconds,
+                    "compile_s": None if seed else 4.5,
                     **{"epochs": 10, "steps": 100, "best_epoch": 9, "stop_reason": "all epochs done"},
                     **{"parameters": 500, "frames": {"train": 40, "validation": 10}, "device": "cpu, 1 threads"},
                     "interventions": [],
@@ -117,6 +118,7 @@ def test_the_table_has_a_row_for_each_training():
     assert list(table["seed"]) == [0, 1, 0, 1]
     assert list(table[TEST]) == [21.0, 23.0, 12.0, 13.0]
     assert list(table[TIME]) == [10.0, 12.0, 20.0, 22.0]
+    assert table["compile_s"].fillna(0.0).tolist() == [4.5, 0.0, 4.5, 0.0]
 
 
 def test_mean_and_range_over_seeds():

@@ -43,6 +43,7 @@ class Run:
         ignorant = sum(weighted_sizes(start.graphs, training).values()) or float("inf")
         self.task = ForceMatching(start.model.train(), training, steps, ignorant, clock=clock)
         self.not_compiled = reason_not_to_compile(training, device, steps)
+        self.compile_seconds: float | None = None
         self.keep_every_s = keep_every_s
 
     def go(self, tensorboard: str | Path | None) -> None:
@@ -97,7 +98,8 @@ class Run:
             "warnings": [sentence for sentence in (warning, unfinished) if sentence],
             "learning_rate": training["learning_rate"],
             "parts_of_a_step": self.loader.parts,
-            "compiled": "no: " + self.not_compiled if self.not_compiled else f"in {self.compile_seconds:.1f} s",
+            "compile_s": self.compile_seconds,
+            "not_compiled_because": self.not_compiled or None,
             "parameters": sum(p.numel() for p in self.task.model.parameters()),
         }
 

@@ -60,6 +60,14 @@ def first_batch(model: torch.nn.Module, batch: dict[str, Any]) -> dict[str, floa
     return sizes
 
 
+def label_rms(graphs: Graphs) -> dict[str, float]:
+    """Root mean squares of all labels: energies less the offsets (eV), force components (eV/Å)."""
+    return {
+        f"{name}_rms_{UNITS[name]}": float(np.sqrt(np.square(getattr(graphs, name)).mean()))
+        for name in (properties.energy, properties.forces)
+    }
+
+
 def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
     """Sentences where predictions and targets of the first batch are not of one scale.
 

@@ -9,7 +9,7 @@ import torch
 
 from .. import seeds
 from ..graphs import GraphLoader
-from .checks import overfitting, still_falling, weighted_sizes
+from .checks import label_rms, overfitting, still_falling, weighted_sizes
 from .compiled import CompiledStep, reason_not_to_compile
 from .course import Course
 from .force_matching import ForceMatching
@@ -87,6 +87,7 @@ class Run:
         unfinished = still_falling(history, self.best_epoch, training["schedule"])
         return {
             "frames": {"train": len(self.start.graphs), "validation": len(self.start.validation)},
+            "labels": label_rms(self.start.graphs),
             "best_epoch": self.best_epoch,
             "epochs": self.trainer.current_epoch,
             "steps": self.trainer.global_step,

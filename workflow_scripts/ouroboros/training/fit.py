@@ -14,6 +14,7 @@ import schnetpack as spk
 import torch
 
 from ..frames import Frames
+from ..records import RANDOM_WEIGHTS
 from .checks import TrainingError, diagnosis
 from .course import Course, fingerprint
 from .force_matching import Diverged
@@ -105,7 +106,7 @@ def train_member(
             "resumed_after_epochs": course.resumed,
             "seed": seed,
             "bootstrap_seed": bootstrap_seed,
-            "started_from": "the member of the round before" if start_from else "random weights",
+            "started_from": "the member of the round before" if start_from else RANDOM_WEIGHTS,
             "model": dict(model_settings),
             "training": dict(training),
             **circumstances(device),

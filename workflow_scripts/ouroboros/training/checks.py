@@ -97,7 +97,16 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
 
 
 def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]:
-    """What energies, forces and stress would add to the loss if the model predicted zero for everything."""
+    """What energies, forces and stress would add to the loss if the model predicted zero for everything.
+
+    Args:
+        graphs: of frames with energies less the offsets (eV), forces (eV/Å) and stress (eV/Å³, NaN for none).
+        training: the `training` section of the config: the weights, and mse or absolute errors. Lengths of forces are
+            taken as their mean absolute components.
+
+    Returns:
+        By SchNetPack's names of the labels, in units of the loss; zero where a label has no weight or is not there.
+    """
     sizes = {}
     for name, weight in WEIGHTS.items():
         labels = getattr(graphs, name)

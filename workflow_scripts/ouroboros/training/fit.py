@@ -25,7 +25,16 @@ from .run import Run
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained member: the weights of the best epoch and how they came about."""
+    """A trained member: the weights of the best epoch and how they came about.
+
+    Attributes:
+        model: in evaluation mode, on the CPU; gives energies (eV) less the offsets and forces (eV/Å), with
+            `stress_weight` also stress (eV/Å³).
+        energy_offsets: (100,) eV an atom of each atomic number.
+        history: metrics.csv, one row an epoch: losses, mean absolute errors (meV, meV/Å, eV/Å³), learning rate, seconds
+            since the beginning; validation is NaN in epochs without one.
+        summary: training.json, plain values.
+    """
 
     model: torch.nn.Module
     energy_offsets: np.ndarray
@@ -49,7 +58,8 @@ def train_member(
     """Train one member and keep the weights of the epoch with the smallest validation loss.
 
     Args:
-        frames: labelled frames with a column `subset` of "train" and "validation".
+        frames: labelled frames (eV, Å, eV/Å, stress in eV/Å³) with a column `subset` of "train" and "validation", and
+            where there is one `round`, by which faults are told.
         model_settings: the `model` section of the config.
         training: the `training` section of the config.
         seed: of the initial weights and the order of the batches.
@@ -62,9 +72,10 @@ def train_member(
         keep_every_s: the state is kept at the end of an epoch when the last one is older than so many seconds.
 
     Raises:
-        TrainingError: labels or energy offsets make training pointless, or the loss diverged, and once more at a tenth
-            of the learning rate.
-        ValueError: `start_from` holds another network.
+        TrainingError: a subset is empty, labels or energy offsets make training pointless, or the loss diverged, and
+            once more at a tenth of the learning rate.
+        ValueError: `start_from` holds another network, or is no model file.
+        RuntimeError, MemoryError: memory does not suffice for a single frame at a time.
     """
     began = time.perf_counter()
     pl.seed_everything(seed, verbose=False)

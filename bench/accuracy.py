@@ -34,22 +34,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 warnings.filterwarnings("ignore")
 
-import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import rmd17  # noqa: E402
 
 from ouroboros.frames import Frames  # noqa: E402
 
-DATA = ROOT.parent / "shared/data/rmd17_ethanol"
 N_TRAIN, N_VALIDATION, CUTOFF = 950, 50, 5.0
 
 
 def read(name: str) -> Frames:
-    """Frames of rMD17, out of the box that the files put them in."""
-    images = ase.io.read(DATA / name, ":")
-    for atoms in images:
-        atoms.pbc, atoms.cell = False, None
-    return Frames.from_atoms(images)
+    """Frames of rMD17."""
+    return Frames.from_atoms(rmd17.images(name))
 
 
 def training_frames() -> Frames:

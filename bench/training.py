@@ -45,6 +45,7 @@ import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pytorch_lightning as pl  # noqa: E402
+import rmd17  # noqa: E402
 import stock_schnetpack as stock  # noqa: E402
 import torch  # noqa: E402
 from ase import Atoms  # noqa: E402
@@ -61,7 +62,6 @@ from ouroboros.training import train_member  # noqa: E402
 from ouroboros.training.force_matching import ForceMatching  # noqa: E402
 from ouroboros.training.prepare import prepare as prepare_training  # noqa: E402
 
-ETHANOL = ROOT.parent / "shared/data/rmd17_ethanol/train.xyz"
 CUTOFF, BATCH, SEED = 5.0, 10, 1
 ASPIRIN = """21
 PubChem, CID 2244, conformer 1
@@ -90,14 +90,6 @@ H -0.2555 -3.5916 -0.7337
 NETWORKS = {"schnet": (128, 6), "painn": (128, 3)}
 WEIGHTS = 0.01, 0.99
 RATE = 1e-4
-
-
-def ethanol(n: int) -> list[Atoms]:
-    """Frames of rMD17, out of the box that the file puts them in."""
-    images = ase.io.read(ETHANOL, f":{n}")
-    for atoms in images:
-        atoms.pbc, atoms.cell = False, None
-    return images
 
 
 def aspirin(n: int) -> list[Atoms]:
@@ -282,7 +274,7 @@ def main() -> None:
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        sets = {"ethanol": ethanol(arguments.frames), "aspirin": aspirin(arguments.frames)}
+        sets = {"ethanol": rmd17.images("train.xyz", f":{arguments.frames}"), "aspirin": aspirin(arguments.frames)}
         for molecule, images in sets.items():
             for kind in NETWORKS:
                 print(f"{molecule}, {kind}, {arguments.threads} threads", flush=True)

@@ -1,5 +1,9 @@
 """Training: reproducible, able to learn, honest about its best epoch and about failure."""
 
+import json
+import platform
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +12,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+import ouroboros
+from ouroboros.code_version import code_version
 from ouroboros.committee import Committee
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
@@ -16,6 +22,7 @@ from ouroboros.training import number_of_epochs, run, train_member
 from ouroboros.training.bootstrap import resampled
 from ouroboros.training.losses import summed_error
 
+PACKAGES = {"torch": "torch", "schnetpack": "schnetpack", "lightning": "pytorch-lightning"}
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 
 
@@ -186,6 +193,45 @@ def test_the_length_of_errors_knows_no_axes():
     alike = torch.full((1, 3), 0.1), torch.zeros(1, 3)
     assert lengths(*alike).item() == pytest.approx(summed_error("l1", "forces")(*alike).item())
     assert isinstance(summed_error("l2norm", "energy"), torch.nn.L1Loss)
+
+
+def test_clipping_limits_the_gradient_that_the_optimiser_sees(frames, model_settings, short, monkeypatch):
+    """Of parts of a step it is their sum that is clipped."""
+    norms = []
+    step = torch.optim.AdamW.step
+
+    def noted(optimiser, closure=None):
+        loss = closure()
+        parameters = optimiser.param_groups[0]["params"]
+        norms.append(torch.stack([p.grad.norm() for p in parameters if p.grad is not None]).norm().item())
+        return step(optimiser, lambda: loss)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    settings = {**short, "epochs": 2, "accumulation": 2}
+    free = train_member(frames, model_settings, settings, seed=0)
+    unclipped, limit = list(norms), 0.5 * min(norms)
+    norms.clear()
+    clipped = train_member(frames, model_settings, {**settings, "gradient_clip": limit}, seed=0)
+    assert len(norms) == len(unclipped) == 8
+    np.testing.assert_allclose(norms, limit, rtol=1e-3)
+    assert not torch.equal(weights(free), weights(clipped))
+
+
+def test_the_record_tells_with_what_and_where_it_was_trained(frames, model_settings, short):
+    fit = train_member(frames, model_settings, {**short, "epochs": 1}, seed=6, bootstrap_seed=7)
+    told = fit.summary
+    assert (told["seed"], told["bootstrap_seed"], told["started_from"]) == (6, 7, "random weights")
+    assert told["model"] == model_settings and told["training"] == {**short, "epochs": 1}
+    assert told["versions"] == {
+        "ouroboros": ouroboros.__version__,
+        "code": code_version(),
+        "python": platform.python_version(),
+        **{name: version(package) for name, package in PACKAGES.items()},
+    }
+    assert told["versions"]["code"]
+    assert told["device"].startswith("cpu (") and told["device"].endswith(", 1 threads")
+    assert told["parameters"] == sum(p.numel() for p in fit.model.parameters())
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
 def test_precision_is_that_of_weights_and_file(frames, model_settings, short, tmp_path):

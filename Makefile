@@ -20,7 +20,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo copper run quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
+.PHONY: help env demo copper run train quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets

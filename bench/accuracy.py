@@ -34,22 +34,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 warnings.filterwarnings("ignore")
 
-import ase.io  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+import rmd17  # noqa: E402
 
 from ouroboros.frames import Frames  # noqa: E402
 
-DATA = ROOT.parent / "shared/data/rmd17_ethanol"
 N_TRAIN, N_VALIDATION, CUTOFF = 950, 50, 5.0
 
 
 def read(name: str) -> Frames:
-    """Frames of rMD17, out of the box that the files put them in."""
-    images = ase.io.read(DATA / name, ":")
-    for atoms in images:
-        atoms.pbc, atoms.cell = False, None
-    return Frames.from_atoms(images)
+    """Frames of rMD17."""
+    return Frames.from_atoms(rmd17.images(name))
 
 
 def training_frames() -> Frames:
@@ -60,16 +56,36 @@ def training_frames() -> Frames:
     return frames.with_columns(subset=subset, round=0)
 
 
+def settings(epochs: int) -> dict[str, Any]:
+    """The project's defaults and so many epochs."""
+    from ouroboros.config import load_experiment
+
+    return load_experiment({"training": {"epochs": epochs}})
+
+
+def changed_since(folder: Path, epochs: int) -> str:
+    """Settings in which finished members differ from what would be trained now, but for keys that came later."""
+    config, told = settings(epochs), set()
+    for path in folder.glob("ours_*.json"):
+        member = json.loads(path.read_text())
+        told |= {
+            f"{section}.{key} {value}"
+            for section in ("model", "training")
+            for key, value in member[section].items()
+            if config[section].get(key) != value
+        }
+    return ", ".join(sorted(told))
+
+
 def train_ours(number: int, epochs: int, folder: Path) -> None:
     """One member of the committee."""
     import torch
 
-    from ouroboros.config import load_experiment
     from ouroboros.models import save_model
     from ouroboros.training import train_member
 
     torch.set_num_threads(1)
-    config = load_experiment({"training": {"epochs": epochs}})
+    config = settings(epochs)
     state = folder / f"state_{number}"
     fit = train_member(training_frames(), config["model"], config["training"], seed=number, state=state)
     fit.history.to_csv(folder / f"ours_{number}.csv", index=False)
@@ -139,15 +155,13 @@ def two_at_a_time(commands: list[list[str]], tick: Callable[[float], Any] = lamb
     began = time.perf_counter()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running: list[subprocess.Popen] = []
-    for command in commands:
-        while len(running) >= 2:
-            time.sleep(0.5)
-            tick(time.perf_counter() - began)
-            running = [process for process in running if not ended(process)]
-        running.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
-    for process in running:
-        process.wait()
-        ended(process)
+    waiting = list(commands)
+    while waiting or running:
+        while waiting and len(running) < 2:
+            running.append(subprocess.Popen(waiting.pop(0), env=environment, stdout=subprocess.DEVNULL))
+        time.sleep(0.5)
+        tick(time.perf_counter() - began)
+        running = [process for process in running if not ended(process)]
     tick(time.perf_counter() - began)
 
 
@@ -194,9 +208,8 @@ def main() -> None:
         train_stock(arguments.stock, arguments.stock_seconds, folder)
         return
     again = [sys.executable, __file__, "--folder", str(folder)]
-    of_before = [json.loads(path.read_text())["training"]["epochs"] for path in folder.glob("ours_*.json")]
-    if any(epochs != arguments.epochs for epochs in of_before):
-        sys.exit(f"{folder} holds members of {of_before} epochs: take another --folder, or the same --epochs")
+    if told := changed_since(folder, arguments.epochs):
+        sys.exit(f"{folder} holds members of other settings ({told}): take another --folder, or the same settings")
     ours = [n for n in range(arguments.members) if not (folder / f"ours_{n}.pt").exists()]
     clock = folder / "seconds.json"
     before = json.loads(clock.read_text()) if clock.exists() else 0.0

@@ -24,8 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import ase.io
 import numpy as np
+import rmd17
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
@@ -35,7 +35,6 @@ from ouroboros.frames import Frames  # noqa: E402
 from ouroboros.label_files import read_labels, write_labels  # noqa: E402
 from ouroboros.records import write_json  # noqa: E402
 
-DATA = ROOT.parent / "shared/data/rmd17_ethanol/test_MD.xyz"
 ARM = "results/bench/random-42/round_0"
 CONFIG = {
     "name": "bench",
@@ -54,9 +53,8 @@ for atoms in read_labels(sys.argv[1])[int(sys.argv[2])::2]:
 
 def prepare(folder: Path, n: int) -> Frames:
     """A run that has come as far as its candidates."""
-    images = ase.io.read(DATA, f"::{1000 // n}")[:n]
+    images = rmd17.images("test_MD.xyz", f"::{1000 // n}")[:n]
     for i, atoms in enumerate(images):
-        atoms.pbc, atoms.cell = False, None  # the file puts the isolated molecule into a box
         atoms.info = {"candidate": f"frame_{i}"}
     reference = Frames.from_atoms(images)
     (folder / ARM / "select").mkdir(parents=True, exist_ok=True)

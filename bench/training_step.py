@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 warnings.filterwarnings("ignore")
 
-import ase.io  # noqa: E402
+import ase  # noqa: E402
+import rmd17  # noqa: E402
 import torch  # noqa: E402
 from schnetpack import properties  # noqa: E402
 from torch.func import grad_and_value, vmap  # noqa: E402
@@ -155,9 +156,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    images = ase.io.read(ROOT.parent / "shared/data/rmd17_ethanol/train.xyz", f":{arguments.frames}")
-    for atoms in images:
-        atoms.pbc, atoms.cell = False, None
+    images = rmd17.images("train.xyz", f":{arguments.frames}")
     figures: dict[str, float] = {}
     for network in NETWORKS:
         found = measure(network, images, arguments.seconds)

@@ -179,8 +179,8 @@ def without(section, *keys):
 
 
 def for_training(section):
-    """The section `training` as a job sees it: from what a round starts is told by the job's inputs."""
-    return without(section, "warm_start", "from_scratch_every")
+    """The section `training` as a job sees it: inputs tell what a round starts from, resources what the job asks for."""
+    return without(section, "warm_start", "from_scratch_every", "mem_mb", "runtime_min")
 
 
 def validation_fraction(wildcards):

@@ -63,6 +63,7 @@ rule report:
         model=config["model"],
         committee_size=config["committee"]["size"],
         name=config["name"],
+        warm_start=config["training"]["warm_start"],
     script:
         "../workflow_scripts/report.py"
 

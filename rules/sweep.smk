@@ -21,8 +21,8 @@ use rule train as sweep_train with:
         f"{TIMES}/sweep/{{run}}/seed_{{s}}/train.tsv"
     resources:
         gpu=GPUS,
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime_min"],
         timed=1,  # one at a time by the default profile: trainings side by side slow one another
     params:
         model=sweep_model,

@@ -41,8 +41,8 @@ rule train:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime_min"],
     params:
         model=config["model"],
         training=for_training(config["training"]),

@@ -16,7 +16,7 @@ with start(snakemake) as job:
     trainings = [read_json(path) for path in files.trainings]
     by_round = [trainings[i : i + size] for i in range(0, len(trainings), size)]
     labels, prospective = ([read_json(path) for path in paths] for paths in (files.labels, files.prospective))
-    table = round_table(decisions, labels, by_round, prospective)
+    table = round_table(decisions, labels, by_round, prospective, params.warm_start)
     table.to_csv(output.table, index=False)
     accuracy_figures.by_temperature(metrics, output.temperatures)
     card = model_card(

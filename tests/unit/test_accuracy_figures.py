@@ -125,6 +125,17 @@ def test_histograms_count_every_frame_and_component_once(tmp_path, drawn_axes):
         assert (np.sum(groups, axis=0) == everything).all()
 
 
+def test_of_many_elements_the_rarest_share_a_curve(tmp_path, drawn_axes):
+    frames, prediction = of_size(200)
+    numbers = np.tile([1, 1, 1, 6, 6, 7, 7, 8, 8, 15, 15, 16, 17, 9, 9], 40)
+    frames = Frames(**{**frames.__dict__, "numbers": numbers})
+    accuracy_figures.histograms(prediction, frames, tmp_path / "errors.svg")
+    everything, *groups = drawn_axes()[1].patches
+    assert [group.get_label() for group in groups] == ["H", "C", "N", "O", "F", "others"]
+    assert groups[-1].get_data().values.sum() == 3 * 40 * 4  # P, S, Cl
+    assert (sum(group.get_data().values for group in groups) == everything.get_data().values).all()
+
+
 def test_energies_of_several_compositions_are_drawn_above_their_elements(tmp_path, drawn_axes):
     frames, _ = of_size(20)
     other = Frames(

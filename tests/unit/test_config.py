@@ -24,6 +24,30 @@ def test_config_yaml_and_schema_are_in_step_with_the_models():
     assert (PROJECT / SCHEMA).read_text(encoding="utf-8") == json_schema(), "run `make config`"
 
 
+def test_the_example_of_md17_has_the_settings_that_it_promises():
+    config = load_experiment(yaml.safe_load((PROJECT / "examples/md17_aspirin.yaml").read_text(encoding="utf-8")))
+    assert (config["seed"], config["rounds"]["seeds"], config["committee"]["size"]) == (42, [42], 1)
+    assert (
+        config["reference"]["download"] | {"dataset": "md17", "molecule": "aspirin"} == config["reference"]["download"]
+    )
+    promised = {
+        "model": {
+            "representation": "schnet", "n_atom_basis": 128, "n_interactions": 6, "n_filters": 128, "cutoff_A": 5.0,
+        },
+        "training": {
+            "batch_size": 32, "learning_rate": 1e-4, "weight_decay": 0.01, "epochs": 50, "schedule": "plateau",
+            "warmup_fraction": 0.0, "plateau_factor": 0.5, "loss": "mse", "energy_weight": 0.01, "force_weight": 0.99,
+        },
+        "split": {"train": 100000, "validation": 10000, "test": 10000, "strategy": "random"},
+    }  # fmt: skip
+    for section, values in promised.items():
+        assert {name: config[section][name] for name in values} == values
+
+
+def test_a_training_shorter_than_the_validations_are_apart_is_validated_at_its_end():
+    assert load_experiment({"training": {"epochs": 3, "validate_every_epochs": 10}})["training"]["epochs"] == 3
+
+
 def test_the_result_is_plain_values_that_survive_json():
     experiment = load_experiment({})
     assert json.loads(json.dumps(experiment)) == experiment
@@ -60,6 +84,14 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
         ({"threads": True}, ["threads", "True", "integer"]),
         ({"committee": {"size": "3"}}, ["committee.size", "'3'", "integer"]),
         ({"labels": {"force_cap_eV_per_A": float("inf")}}, ["labels.force_cap_eV_per_A", "inf", "finite"]),
+        (
+            {"training": {"energy_weight": 0.0, "force_weight": 0.0, "stress_weight": 0.0}},
+            ["training.energy_weight", "training.force_weight", "(0)", "raise one of them above 0"],
+        ),
+        (
+            {"training": {"energy_weight": 0.0, "force_weight": 0.0, "stress_weight": 10.0}},
+            ["training.energy_weight", "training.force_weight", "stress alone", "above 0"],
+        ),
         ({"training": {"epochs": 15}}, ["training.epochs", "15", "multiple", "validate_every_epochs"]),
         ({"exploration": {"walkers": 2, "temperatures_K": [1, 2, 3]}}, ["exploration.temperatures_K", "3", "walkers"]),
         ({"reference": {"generate": {"temperatures_K": [300, 300]}}}, ["temperatures_K", "each may stand there once"]),

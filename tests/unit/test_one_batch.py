@@ -19,6 +19,16 @@ def test_honest_labels_are_learnt_by_heart(water, model_settings, one_batch):
     assert figures["error_over_size"] < figures["limit"]
 
 
+def test_the_error_is_measured_by_all_the_frames_trained_on(water, model_settings, one_batch):
+    """Also where a step comes in parts, and the first of them is small."""
+    summary = train_member(water, model_settings, {**one_batch, "steps": 1, "accumulation": 4}, seed=0).summary
+    few = water.take(np.flatnonzero(water.columns["subset"] == "train")[: one_batch["batch_size"]])
+    rms = np.sqrt(np.square(few.forces).mean())
+    assert summary["labels"]["forces_rms_eV_per_A"] == pytest.approx(rms, rel=1e-6)
+    with pytest.raises(ValueError, match=f"of the rms force {1000 * rms:.0f} meV/Å"):
+        judge(summary)
+
+
 def test_two_levels_of_theory_in_one_set_are_not(water, model_settings, one_batch):
     """The same structures twice, with forces that differ by a third: no function of the positions gives both."""
     few = water.take(np.flatnonzero(water.columns["subset"] == "train")[:2])
@@ -31,7 +41,7 @@ def test_two_levels_of_theory_in_one_set_are_not(water, model_settings, one_batc
 def test_energies_are_judged_where_forces_have_no_weight():
     training = {
         "training": {"force_weight": 0.0},
-        "first_batch": {"energy_target_rms_eV": 0.1, "forces_target_rms_eV_per_A": 1.0},
+        "labels": {"energy_rms_eV": 0.1, "forces_rms_eV_per_A": 1.0},
         "validation": {"energy_mae_meV": 2.0, "force_mae_meV_per_A": 900.0},
         "frames": {"train": 5},
         "steps": 100,

@@ -11,6 +11,7 @@ import pytest
 
 from ouroboros.decision import decide
 from ouroboros.model_card import model_card
+from ouroboros.records import RANDOM_WEIGHTS
 from ouroboros.rounds import figures_of_round, results_of, round_table, terminal_table
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
@@ -134,6 +135,16 @@ def test_round_table_has_a_row_a_round(decisions):
     assert table["training"].tolist() == ["nothing unusual", "overfitting (member 0, 1); diverged (member 1)"]
     decisions[0]["figures"]["checks_failed"] = []
     assert round_table(decisions, [LABELS], TRAININGS, [PROSPECTIVE])["checks_failed"][0] == "none"
+
+
+def test_a_round_trained_from_scratch_is_told_where_the_others_start_warm(decisions):
+    warm, cold = ({**WELL, "started_from": start} for start in ("the member of the round before", RANDOM_WEIGHTS))
+    trainings = [[cold, cold], [warm, {**SLOWED, "started_from": RANDOM_WEIGHTS}]]
+    told = round_table(decisions, [LABELS], trainings, [PROSPECTIVE], warm_start=True)["training"]
+    assert told[0] == "nothing unusual", "round 0 has no round before it"
+    assert told[1] == "from scratch (member 1); diverged (member 1); overfitting (member 1)"
+    every_round = round_table(decisions, [LABELS], trainings, [PROSPECTIVE], warm_start=False)["training"]
+    assert "from scratch" not in every_round[1]
 
 
 def test_model_card_says_what_the_reader_needs(decisions, files):

@@ -65,6 +65,7 @@ def test_names_of_runs_are_folders_that_need_no_quotes_and_tell_the_values():
         ({"over": {"model.cutoff_A": [5, 5.0]}}, ["model.cutoff_A", "[5, 5.0]", "once"]),
         ({"over": {"model.n_filters": [32, 64]}}, ["model.n_filters", "change nothing", "schnet"]),
         ({"over": {"training.warm_start": [True, False]}}, ["training.warm_start", "round 0"]),
+        ({"over": {"training.mem_mb": [2000, 4000]}}, ["training.mem_mb", "ask for", "section training"]),
         ({"over": {"training.plateau_factor": [0.5, 0.1]}}, ["training.plateau_factor", "schedule is plateau"]),
         ({"over": {"training.steps": [10, 20], "training.epochs": [10]}, "grid": True}, ["training.steps", "epochs"]),
         ({"seeds": [1, 1]}, ["sweep.seeds", "[1, 1]", "once"]),
@@ -97,6 +98,7 @@ def made_up(**runs):
                 {
                     "validation": {"force_mae_meV_per_A": validation, "energy_mae_meV": 1.0},
                     "seconds": seconds,
+                    "compile_s": None if seed else 4.5,
                     **{"epochs": 10, "steps": 100, "best_epoch": 9, "stop_reason": "all epochs done"},
                     **{"parameters": 500, "frames": {"train": 40, "validation": 10}, "device": "cpu, 1 threads"},
                     "interventions": [],
@@ -116,6 +118,7 @@ def test_the_table_has_a_row_for_each_training():
     assert list(table["seed"]) == [0, 1, 0, 1]
     assert list(table[TEST]) == [21.0, 23.0, 12.0, 13.0]
     assert list(table[TIME]) == [10.0, 12.0, 20.0, 22.0]
+    assert table["compile_s"].fillna(0.0).tolist() == [4.5, 0.0, 4.5, 0.0]
 
 
 def test_mean_and_range_over_seeds():

@@ -1,5 +1,9 @@
 """Training: reproducible, able to learn, honest about its best epoch and about failure."""
 
+import json
+import platform
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +12,17 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
+import ouroboros
+from ouroboros.code_version import code_version
 from ouroboros.committee import Committee
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import load_model, save_model
-from ouroboros.training import number_of_epochs, train_member
+from ouroboros.training import number_of_epochs, run, train_member
 from ouroboros.training.bootstrap import resampled
 from ouroboros.training.losses import summed_error
 
+PACKAGES = {"torch": "torch", "schnetpack": "schnetpack", "lightning": "pytorch-lightning"}
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 
 
@@ -87,6 +94,23 @@ def test_validation_errors_are_those_of_the_potential(frames, model_settings, sh
     batch = graphs.batch(np.arange(len(validation)))
     error = 1000 * (fit.model(batch.copy())["energy"] - batch["energy"]).abs().mean().item()
     assert fit.summary["validation"]["energy_mae_meV"] == pytest.approx(error, rel=1e-4)
+
+
+def test_the_validation_loss_is_that_of_the_whole_set_whatever_its_batches(frames, model_settings, short, monkeypatch):
+    """Frames of two sizes: means of the batches' means would change with the batches."""
+    losses = []
+    for frames_at_once in (64, 3):
+        monkeypatch.setattr(run, "VALIDATION_BATCH", frames_at_once)
+        settings = {**short, "epochs": 1, "batch_size": 3, "precision": "float64"}
+        fit = train_member(frames, model_settings, settings, seed=0)
+        losses.append(fit.summary["validation"]["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+    validation = fit.summary["validation"]  # of an L1 loss, so that it can be put together again
+    expected = (
+        short["energy_weight"] * validation["energy_mae_meV"]
+        + short["force_weight"] * validation["force_mae_meV_per_A"]
+    )
+    assert losses[0] == pytest.approx(expected / 1000, rel=1e-9)
 
 
 def test_a_warm_start_goes_on_from_the_given_weights(frames, model_settings, short, committee_files):
@@ -171,6 +195,45 @@ def test_the_length_of_errors_knows_no_axes():
     assert isinstance(summed_error("l2norm", "energy"), torch.nn.L1Loss)
 
 
+def test_clipping_limits_the_gradient_that_the_optimiser_sees(frames, model_settings, short, monkeypatch):
+    """Of parts of a step it is their sum that is clipped."""
+    norms = []
+    step = torch.optim.AdamW.step
+
+    def noted(optimiser, closure=None):
+        loss = closure()
+        parameters = optimiser.param_groups[0]["params"]
+        norms.append(torch.stack([p.grad.norm() for p in parameters if p.grad is not None]).norm().item())
+        return step(optimiser, lambda: loss)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    settings = {**short, "epochs": 2, "accumulation": 2}
+    free = train_member(frames, model_settings, settings, seed=0)
+    unclipped, limit = list(norms), 0.5 * min(norms)
+    norms.clear()
+    clipped = train_member(frames, model_settings, {**settings, "gradient_clip": limit}, seed=0)
+    assert len(norms) == len(unclipped) == 8
+    np.testing.assert_allclose(norms, limit, rtol=1e-3)
+    assert not torch.equal(weights(free), weights(clipped))
+
+
+def test_the_record_tells_with_what_and_where_it_was_trained(frames, model_settings, short):
+    fit = train_member(frames, model_settings, {**short, "epochs": 1}, seed=6, bootstrap_seed=7)
+    told = fit.summary
+    assert (told["seed"], told["bootstrap_seed"], told["started_from"]) == (6, 7, "random weights")
+    assert told["model"] == model_settings and told["training"] == {**short, "epochs": 1}
+    assert told["versions"] == {
+        "ouroboros": ouroboros.__version__,
+        "code": code_version(),
+        "python": platform.python_version(),
+        **{name: version(package) for name, package in PACKAGES.items()},
+    }
+    assert told["versions"]["code"]
+    assert told["device"].startswith("cpu (") and told["device"].endswith(", 1 threads")
+    assert told["parameters"] == sum(p.numel() for p in fit.model.parameters())
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
 def test_precision_is_that_of_weights_and_file(frames, model_settings, short, tmp_path):
     fit = train_member(frames, model_settings, {**short, "precision": "float64", "epochs": 1}, seed=0)
     save_model(tmp_path / "model.pt", fit.model, model_settings, fit.energy_offsets)
@@ -186,8 +249,9 @@ def test_one_batch_is_overfitted_to_almost_zero(frames, model_settings, training
     assert fit.summary["validation"]["force_mae_meV_per_A"] < 0.05 * 1000 * np.abs(few.forces).mean()
 
 
-def test_stress_is_learnt_where_its_weight_says_so(model_settings, short):
-    """Copper under strain, labels of EMT; some frames have no stress and some no cell, which must not matter."""
+@pytest.fixture(scope="module")
+def strained():
+    """24 frames of copper under strain, labels of EMT; some have no stress and some no cell, which must not matter."""
     images = []
     for i in range(24):
         atoms = bulk("Cu", cubic=True)
@@ -200,16 +264,41 @@ def test_stress_is_learnt_where_its_weight_says_so(model_settings, short):
         label |= {"stress": atoms.get_stress()} if i % 3 and atoms.pbc.all() else {}
         atoms.calc = SinglePointCalculator(atoms, **label)
         images.append(atoms)
-    frames = Frames.from_atoms(images).with_columns(subset=np.where(np.arange(24) % 6, "train", "validation"), round=0)
+    subset = np.where(np.arange(24) % 6, "train", "validation")
+    return Frames.from_atoms(images).with_columns(subset=subset, round=0)
+
+
+def test_stress_is_learnt_where_its_weight_says_so(strained, model_settings, short):
     settings = {**short, "epochs": 60, "validate_every_epochs": 60, "batch_size": 4}
 
     def stress_error(weight):
-        fit = train_member(frames, model_settings, {**settings, "stress_weight": weight}, seed=0)
-        predicted = Committee([fit.model], fit.energy_offsets[None], model_settings["cutoff_A"], stress=True)
-        has_stress = frames.has_stress
-        return np.abs(predicted.predict(frames).stress - frames.stress)[has_stress].mean()
+        fit = train_member(strained, model_settings, {**settings, "stress_weight": weight}, seed=0)
+        return stress_mae(fit, strained, model_settings["cutoff_A"])
 
     assert stress_error(20.0) < 0.6 * stress_error(0.0)
+
+
+def stress_mae(fit, frames, cutoff):
+    """eV/Å³ over all components of the frames that have a stress."""
+    predicted = Committee([fit.model], fit.energy_offsets[None], cutoff, stress=True).predict(frames).stress
+    return np.abs(predicted - frames.stress)[frames.has_stress].mean()
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_error_of_the_stress_is_recorded(strained, model_settings, short, accumulation):
+    """Nothing moves at such a learning rate, so that the training error is that of the kept weights."""
+    still = {**short, "schedule": "constant", "learning_rate": 1e-12, "epochs": 1, "accumulation": accumulation}
+    fit = train_member(strained, model_settings, {**still, "stress_weight": 20.0}, seed=0)
+    for name in ("train", "validation"):
+        part = strained.take(strained.columns["subset"] == name)
+        told = fit.history[f"{name[:5].replace('valid', 'val')}_stress_mae_eV_per_A3"].iloc[-1]
+        assert told == pytest.approx(stress_mae(fit, part, model_settings["cutoff_A"]), rel=1e-4)
+    assert fit.summary["validation"]["stress_mae_eV_per_A3"] == told
+    first = strained.take(np.flatnonzero(strained.columns["subset"] == "train")[: short["batch_size"] // accumulation])
+    rms = np.sqrt(np.square(first.stress[first.has_stress]).mean())
+    assert fit.summary["first_batch"]["stress_target_rms_eV_per_A3"] == pytest.approx(rms, rel=1e-5)
+    without = train_member(strained, model_settings, still, seed=0)
+    assert not [name for name in (*without.history, *without.summary["validation"]) if "stress" in name]
 
 
 def test_bootstrap_members_see_sets_of_their_own_that_grow_with_the_rounds(frames):

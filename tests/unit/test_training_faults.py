@@ -16,8 +16,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import build_model, save_model
-from ouroboros.training import TrainingError, train_member
-from ouroboros.training.checks import diagnosis, overfitting, still_falling
+from ouroboros.training import TrainingError, prepare, train_member
+from ouroboros.training.checks import diagnosis, first_batch, overfitting, still_falling
+from ouroboros.training.force_matching import ForceMatching
 
 SHORT = {"epochs": 4, "validate_every_epochs": 1}
 IN_A_PROCESS = """
@@ -132,6 +133,42 @@ def test_out_of_memory_doubles_the_parts_and_keeps_the_step(process, model_setti
         torch.testing.assert_close(limited_weights[name], tensor, rtol=0, atol=2e-4)
 
 
+def test_validation_in_smaller_batches_where_a_step_is_one_frame(water, model_settings, short, monkeypatch):
+    validate = ForceMatching.validation_step
+
+    def short_of_memory(task, batch, batch_idx):
+        if len(batch["energy"]) > 1:
+            raise MemoryError
+        validate(task, batch, batch_idx)
+
+    monkeypatch.setattr(ForceMatching, "validation_step", short_of_memory)
+    fit = train_member(water, model_settings, {**short, "epochs": 1, "batch_size": 1}, seed=0)
+    (what,) = fit.summary["interventions"]
+    assert (what["what"], what["reason"]) == ("out of memory", "MemoryError")
+    assert fit.summary["steps"] == (water.columns["subset"] == "train").sum()
+
+
+def test_the_look_at_a_first_batch_needs_no_more_memory_than_a_step(water, model_settings, short, monkeypatch):
+    def short_of_memory(model, batch):
+        if len(batch["energy"]) > 2:
+            raise RuntimeError("std::bad_alloc")
+        return first_batch(model, batch)
+
+    monkeypatch.setattr(prepare, "first_batch", short_of_memory)
+    fit = train_member(water, model_settings, {**short, "epochs": 1, "batch_size": 8}, seed=0)
+    assert [what["reason"] for what in fit.summary["interventions"]] == ["std::bad_alloc"] * 2
+    assert fit.summary["parts_of_a_step"] == 4
+
+
+def test_a_fault_that_is_no_lack_of_memory_is_not_tried_again(water, model_settings, short, monkeypatch):
+    def broken(model, batch):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(prepare, "first_batch", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train_member(water, model_settings, short, seed=0)
+
+
 @pytest.mark.parametrize("subset", ["train", "validation"])
 def test_a_nan_label_is_named_before_the_first_step(frames, model_settings, short, subset):
     forces = frames.forces.copy()
@@ -165,9 +202,12 @@ def test_a_loss_that_blows_up_twice_ends_with_the_likely_causes(frames, model_se
 
 
 def causes(frames, model_settings, training, offsets=None):
-    train = frames.with_columns(row=np.arange(len(frames))).take(frames.columns["subset"] == "train")
-    graphs = Graphs(train, model_settings["cutoff_A"], offsets)
-    return diagnosis(train, graphs, build_model(model_settings), training)
+    frames = frames.with_columns(row=np.arange(len(frames)))
+    train, validation = (
+        Graphs(frames.take(frames.columns["subset"] == name), model_settings["cutoff_A"], offsets)
+        for name in ("train", "validation")
+    )
+    return diagnosis(train, validation, build_model(model_settings), training, at_once=5)
 
 
 def test_a_set_without_validation_frames_is_refused(water, model_settings, short):
@@ -175,11 +215,25 @@ def test_a_set_without_validation_frames_is_refused(water, model_settings, short
         train_member(water.with_columns(subset="train"), model_settings, short, seed=0)
 
 
-def test_two_atoms_at_one_place_are_named(water, model_settings, short):
-    positions, bad = water.positions.copy(), int(np.flatnonzero(water.columns["subset"] == "train")[3])
-    positions[water.starts[bad] + 1] = positions[water.starts[bad]]
-    found = causes(changed(water, positions=positions), model_settings, short)
-    assert f"frame {bad} " in found[0] and "at one place" in found[0]
+def with_two_atoms_at_one_place(frames, bad):
+    positions = frames.positions.copy()
+    positions[frames.starts[bad] + 1] = positions[frames.starts[bad]]
+    return changed(frames, positions=positions)
+
+
+@pytest.mark.parametrize("subset", ["train", "validation"])
+def test_two_atoms_at_one_place_are_named(water, model_settings, short, subset):
+    bad = int(np.flatnonzero(water.columns["subset"] == subset)[2])
+    with pytest.raises(TrainingError, match=rf"Likely causes: frame {bad} \(round 0\).*at one place"):
+        train_member(with_two_atoms_at_one_place(water, bad), model_settings, short, seed=0)
+
+
+def test_a_validation_epoch_that_ends_in_nan_has_diverged(water, model_settings, short, monkeypatch):
+    """As on a GPU, where single batches are not looked at."""
+    bad = int(np.flatnonzero(water.columns["subset"] == "validation")[2])
+    monkeypatch.setattr(ForceMatching, "_watch", lambda *_: None)
+    with pytest.raises(TrainingError, match=rf"validation loss became NaN or infinite in epoch 1, .*frame {bad} "):
+        train_member(with_two_atoms_at_one_place(water, bad), model_settings, short, seed=0)
 
 
 def test_an_energy_offset_that_is_left_is_named(water, model_settings, short):
@@ -191,6 +245,20 @@ def test_a_force_weight_too_small_is_named(water, model_settings, short):
     offsets[8] = water.energy.mean()
     found = causes(water, model_settings, {**short, "energy_weight": 10.0, "force_weight": 1e-4}, offsets)
     assert "training.force_weight (0.0001)" in found[0] and "training.learning_rate" in found[-1]
+
+
+def test_a_stress_far_from_the_others_and_a_weight_too_large_for_it_are_named(water, model_settings, short):
+    size = 20.0 * np.eye(3)
+    cells, stress = np.tile(size, (len(water), 1, 1)), np.full((len(water), 3, 3), 0.001)
+    bad = int(np.flatnonzero(water.columns["subset"] == "train")[3])
+    stress += 1e-5 * np.arange(len(water))[:, None, None]
+    stress[bad] = 16.0
+    crystal = changed(water, cell=cells, pbc=np.ones_like(water.pbc), stress=stress)
+    offsets = np.zeros(100)
+    offsets[8] = water.energy.mean()
+    found = causes(crystal, model_settings, {**short, "stress_weight": 1e6}, offsets)
+    assert f"frame {bad} " in found[0] and "stress is 16 eV/Å³" in found[0]
+    assert "training.stress_weight (1e+06)" in found[1]
 
 
 def test_a_warm_start_whose_offsets_do_not_fit_is_refused(water, model_settings, short, tmp_path):

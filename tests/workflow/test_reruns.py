@@ -13,6 +13,8 @@ CHANGES = {
     "training.learning_rate": (0.02, LOOP),
     "training.from_scratch_every": (1, LAST_ROUND),
     "training.warm_start": (False, LAST_ROUND),
+    "training.mem_mb": (8000, set()),
+    "training.runtime_min": (60, set()),
     "committee.bootstrap": (True, LOOP),
     "selection.per_round": (8, LOOP),
     "exploration.temperatures_K": ([700], LOOP),

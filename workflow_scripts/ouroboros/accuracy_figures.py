@@ -56,13 +56,15 @@ def parity(prediction: Any, frames: Any, errors: dict[str, Any], path: str | Pat
 def histograms(prediction: Any, frames: Any, path: str | Path) -> None:
     """How the errors are spread: energies an atom, by temperature, and force components, by element.
 
+    Where there are more than `MOST_CURVES` elements, the rarest ones share a curve, *others*.
+
     The dashed curve is a Gaussian around zero with the rms of all errors: what lies above it far out are errors that
     a mean hides.
     """
     energy = 1000 * (prediction.energy - frames.energy) / frames.n_atoms
     forces = 1000 * (prediction.forces - frames.forces).ravel()
     temperatures = {f"{name} K": own for name, own in _temperatures(frames).items()}
-    elements = {chemical_symbols[z]: np.repeat(frames.numbers == z, 3) for z in np.unique(frames.numbers)[:MOST_CURVES]}
+    elements = _elements(frames.numbers)
     with figure(path, columns=2, width=4.4) as (left, right):
         highest = _histogram(left, energy, temperatures, _shades(len(temperatures)))
         left.set(xlabel="energy error: committee − oracle (meV/atom)", ylabel="frames", ylim=(0, 1.6 * highest))
@@ -159,6 +161,15 @@ def _temperatures(frames: Any) -> dict[str, np.ndarray]:
     """The frames of each temperature, where there are two of them to six; else nothing."""
     groups = groups_of(frames.columns["temperature_K"]) if "temperature_K" in frames.columns else {}
     return groups if 1 < len(groups) <= MOST_CURVES else {}
+
+
+def _elements(numbers: np.ndarray) -> dict[str, np.ndarray]:
+    """The force components of each element, in the order of the atomic numbers; the rarest of many together."""
+    found, counts = np.unique(numbers, return_counts=True)
+    own = np.sort(found[np.argsort(-counts, kind="stable")[: MOST_CURVES - 1]]) if len(found) > MOST_CURVES else found
+    groups = {chemical_symbols[z]: np.repeat(numbers == z, 3) for z in own}
+    rest = ~np.isin(numbers, own)
+    return groups | {"others": np.repeat(rest, 3)} if rest.any() else groups
 
 
 def _shades(count: int) -> list[Any]:

@@ -34,7 +34,15 @@ def build_model(settings: dict[str, Any], stress: bool = False) -> spk.model.Neu
         settings: the `model` section of the config; keys of other networks than its `representation` are not used.
         stress: give `stress` (eV/Å³) of periodic cells too; it is a derivative and needs no weights of its own.
 
-    The networks are SchNetPack's own: SchNet (Schütt 2018), PaiNN (Schütt 2021), SO3net.
+    It takes SchNetPack's input dictionary, positions (n_atoms, 3) in Å among it, and gives energies (n_frames,), forces
+    (n_atoms, 3) and stress (n_frames, 3, 3). The networks are SchNetPack's own:
+
+    - SchNet: Schütt, Sauceda, Kindermans, Tkatchenko, Müller, J. Chem. Phys. 148, 241722 (2018)
+    - PaiNN: Schütt, Unke, Gastegger, ICML 2021, arXiv:2102.03150
+    - SO3net: as in SchNetPack 2.0, Schütt, Hessmann, Gebauer, Lederer, Gastegger, J. Chem. Phys. 158, 144801 (2023)
+
+    Raises:
+        ValueError: `representation` names no such network.
     """
     cutoff, width = settings["cutoff_A"], settings["n_atom_basis"]
     common = {

@@ -19,12 +19,12 @@ def judge(training: dict[str, Any]) -> tuple[str, dict[str, float]]:
         A sentence, and the figures behind it.
 
     Raises:
-        ValueError: the error left is more than a twentieth of the size (rms) of what was to be learnt.
+        ValueError: the mean absolute error left is more than a twentieth of the rms of all labels trained on, or these
+            are all zero.
     """
     forces = training["training"]["force_weight"] > 0
     name, unit = ("force", "meV/Å") if forces else ("energy", "meV")
-    target = "forces_target_rms_eV_per_A" if forces else "energy_target_rms_eV"
-    size = 1000 * training["first_batch"][target]
+    size = 1000 * training["labels"]["forces_rms_eV_per_A" if forces else "energy_rms_eV"]
     error = training["validation"][f"{name}_mae_meV{'_per_A' if forces else ''}"]
     if not size:
         raise ValueError(f"all {name} labels of the batch are zero, so that there is nothing to learn by heart")

@@ -8,6 +8,7 @@ import pandas as pd
 from .figure import figure, plain_log
 
 GREY = "#888888"
+LOSSES = {"mse": "mean squared errors", "l1": "mean absolute errors", "l2norm": "mean lengths of errors"}
 
 
 def curves(history: pd.DataFrame, summary: dict[str, Any], path: str | Path) -> None:
@@ -27,7 +28,7 @@ def curves(history: pd.DataFrame, summary: dict[str, Any], path: str | Path) -> 
             axes.semilogy(seen["epoch"] + 1, seen[f"val_{values}"], "o-", markersize=3, label="validation")
             axes.axvline(best, color=GREY, linestyle=":", label=f"weights kept: epoch {best}")
             plain_log(axes.yaxis)
-        loss.set(xlabel="epoch", ylabel="loss (weighted, eV and eV/Å)")
+        loss.set(xlabel="epoch", ylabel=f"weighted loss ({LOSSES[summary['training']['loss']]})")
         force.set(xlabel="epoch", ylabel="force MAE (meV/Å)")
         force.set_title(f"validation {summary['validation'][mae]:.1f} meV/Å, {summary['stop_reason']}", fontsize=9)
         loss.legend(fontsize=8)

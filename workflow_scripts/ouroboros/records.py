@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+RANDOM_WEIGHTS = "random weights"  # in training.json, what a member that was not started warm started from
+
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """A JSON file as plain values."""

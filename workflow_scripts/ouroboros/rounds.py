@@ -8,7 +8,7 @@ import pandas as pd
 
 from .decision import BROKEN, CONTINUE
 from .domain import IN_DOMAIN, OUT_OF_DOMAIN
-from .records import read_json
+from .records import RANDOM_WEIGHTS, read_json
 
 TERMINAL = {
     "arm": "arm",
@@ -72,6 +72,7 @@ def round_table(
     labels: list[dict[str, Any]],
     trainings: list[list[dict[str, Any]]],
     prospective: list[dict[str, Any] | None],
+    warm_start: bool = False,
 ) -> pd.DataFrame:
     """One row a round: the figures, what came of its labels, how training went, the decision and its reason.
 
@@ -80,6 +81,7 @@ def round_table(
         labels: labels.json of the rounds that were labelled, from round 0 on.
         trainings: training.json of each member of each round.
         prospective: prospective/uncertainty.json of the rounds that were labelled.
+        warm_start: members go on from those of the round before, so that another start is told (from round 1 on).
     """
     rows = []
     for number, decision in enumerate(decisions):
@@ -90,16 +92,22 @@ def round_table(
         before = (prospective[number] if number < len(prospective) else None) or {"calibrated": {}}
         figures["prospective_spearman"] = before.get("spearman")
         figures["prospective_coverage_90"] = before["calibrated"].get("coverage_90")
-        figures["training"] = training_remarks(trainings[number])
+        figures["training"] = training_remarks(trainings[number], warm_start and number > 0)
         rows.append({"round": number, **figures, "state": decision["state"], "reason": decision["reason"]})
     return pd.DataFrame(rows)
 
 
-def training_remarks(members: list[dict[str, Any]]) -> str:
-    """What was out of the ordinary in the trainings of a round, each with the members that it befell."""
+def training_remarks(members: list[dict[str, Any]], warm_start: bool = False) -> str:
+    """What was out of the ordinary in the trainings of a round, each with the members that it befell.
+
+    Args:
+        members: training.json of each.
+        warm_start: a start from random weights is out of the ordinary too.
+    """
     remarks: dict[str, list[str]] = {}
     for number, summary in enumerate(members):
-        for remark in [*(event["what"] for event in summary["interventions"]), *summary["warnings"]]:
+        start = ["from scratch"] if warm_start and summary["started_from"] == RANDOM_WEIGHTS else []
+        for remark in [*start, *(event["what"] for event in summary["interventions"]), *summary["warnings"]]:
             remarks.setdefault(remark.split(":")[0], []).append(str(number))
     return "; ".join(f"{what} (member {', '.join(who)})" for what, who in remarks.items()) or "nothing unusual"
 

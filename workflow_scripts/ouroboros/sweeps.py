@@ -33,6 +33,7 @@ def tabulate(rows: list[dict[str, Any]], trainings: list[dict[str, Any]], tests:
                 TEST: errors["force_mae_meV_per_A"],
                 "test_energy_mae_meV": errors["energy_mae_meV"],
                 TIME: training["seconds"],
+                "compile_s": training.get("compile_s"),
                 **{name: training[name] for name in ("epochs", "steps", "best_epoch", "stop_reason", "parameters")},
                 "train_frames": training["frames"]["train"],
                 "device": training["device"],

@@ -52,8 +52,15 @@ def _strides(experiment: Experiment) -> Iterator[str]:
 
 
 def _training(experiment: Experiment) -> Iterator[str]:
-    epochs, every = experiment.training.epochs, experiment.training.validate_every_epochs
-    if epochs is not None and epochs % every:
+    training = experiment.training
+    epochs, every = training.epochs, training.validate_every_epochs
+    if not training.energy_weight and not training.force_weight:
+        yield (
+            f"Config keys 'training.energy_weight' ({training.energy_weight:g}) and 'training.force_weight' "
+            f"({training.force_weight:g}) leave nothing to learn energies and forces from; a stress alone determines "
+            "neither, so raise one of them above 0."
+        )
+    if epochs is not None and epochs % min(every, epochs):
         yield (
             f"Config key 'training.epochs' is {epochs}; it has to be a multiple of training.validate_every_epochs "
             f"({every}), so that the last weights are validated."

@@ -71,3 +71,9 @@ def _without_effect(settings: dict[str, Any]) -> Iterator[str]:
                 f"Config key 'sweep.over' lists values for {name}, which change nothing: a sweep trains on the data of "
                 "round 0, which has no round before it; take the key out."
             )
+    for name in ("training.mem_mb", "training.runtime_min"):
+        if name in settings["sweep"]["over"]:
+            yield (
+                f"Config key 'sweep.over' lists values for {name}, which change nothing but what the jobs ask for; "
+                "take the key out, and set it in the section training."
+            )

@@ -56,6 +56,9 @@ class Training(Section):
     from_scratch_every: int | None = key(
         None, "with warm_start: every so many rounds start from random weights, as a check; null: never", ge=1
     )
+    # what a job asks for, on a cluster
+    mem_mb: int = key(4000, "memory that a training job asks for", "MB", ge=100)
+    runtime_min: int = key(1440, "time that it asks for", "min", ge=1)
     # looking for faults
     overfit_batches: int | None = key(
         None, "train and validate on this many batches only: the loss has to fall to almost zero; null: off", ge=1

@@ -11,6 +11,7 @@ from ..graphs import Graphs
 
 OUTLIER = 1000  # times the median deviation: no honest label of a training set is so far out
 WEIGHTS = {properties.energy: "energy_weight", properties.forces: "force_weight", properties.stress: "stress_weight"}
+UNITS = {properties.energy: "eV", properties.forces: "eV_per_A", properties.stress: "eV_per_A3"}
 NO_ENERGY = 1e-4  # eV; less is the rounding of labels, as where one frame a composition leaves nothing to learn
 SCALES = 1000  # predictions and targets of a first batch that differ by more are told; an untrained energy is eV
 
@@ -44,13 +45,27 @@ def refuse_missing_labels(frames: Frames, stress_weight: float = 0.0) -> None:
 
 
 def first_batch(model: torch.nn.Module, batch: dict[str, Any]) -> dict[str, float]:
-    """Sizes of what the model predicts before the first step and of what it is to predict: rms, eV and eV/Å."""
+    """Sizes of what the model predicts before the first step and of what it is to predict: rms, eV, eV/Å and eV/Å³.
+
+    The stress is told where the model gives it and a frame of the batch has one, over such frames.
+    """
     prediction = model(batch.copy())
     sizes = {}
-    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
-        sizes[f"{name}_predicted_rms_{unit}"] = prediction[name].detach().square().mean().sqrt().item()
-        sizes[f"{name}_target_rms_{unit}"] = batch[name].square().mean().sqrt().item()
+    for name, unit in UNITS.items():
+        if name in prediction and name in batch:
+            label = batch[name]
+            given = ~label.isnan()
+            sizes[f"{name}_predicted_rms_{unit}"] = prediction[name].detach()[given].square().mean().sqrt().item()
+            sizes[f"{name}_target_rms_{unit}"] = label[given].square().mean().sqrt().item()
     return sizes
+
+
+def label_rms(graphs: Graphs) -> dict[str, float]:
+    """Root mean squares of all labels: energies less the offsets (eV), force components (eV/Å)."""
+    return {
+        f"{name}_rms_{UNITS[name]}": float(np.sqrt(np.square(getattr(graphs, name)).mean()))
+        for name in (properties.energy, properties.forces)
+    }
 
 
 def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
@@ -66,12 +81,14 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
     if offset := _left_over_offset(energy):
         raise TrainingError(offset)
     warnings = []
-    for name, unit in ((properties.energy, "eV"), (properties.forces, "eV_per_A")):
+    for name, unit in UNITS.items():
+        if f"{name}_target_rms_{unit}" not in sizes:
+            continue
         predicted, target = sizes[f"{name}_predicted_rms_{unit}"], sizes[f"{name}_target_rms_{unit}"]
         if name == properties.energy and target < NO_ENERGY:
             continue
         if not predicted < SCALES * target or not target < SCALES * predicted:
-            shown = unit.replace("_per_A", "/Å")
+            shown = unit.replace("_per_A", "/Å").replace("Å3", "Å³")
             warnings.append(
                 f"the first batch's {name}: predicted {predicted:.3g} {shown}, labels {target:.3g} {shown} (rms); "
                 "they should be of one scale, look at the units of the reference"
@@ -80,7 +97,16 @@ def scale_warnings(sizes: dict[str, float], energy: np.ndarray) -> list[str]:
 
 
 def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]:
-    """What energies, forces and stress would add to the loss if the model predicted zero for everything."""
+    """What energies, forces and stress would add to the loss if the model predicted zero for everything.
+
+    Args:
+        graphs: of frames with energies less the offsets (eV), forces (eV/Å) and stress (eV/Å³, NaN for none).
+        training: the `training` section of the config: the weights, and mse or absolute errors. Lengths of forces are
+            taken as their mean absolute components.
+
+    Returns:
+        By SchNetPack's names of the labels, in units of the loss; zero where a label has no weight or is not there.
+    """
     sizes = {}
     for name, weight in WEIGHTS.items():
         labels = getattr(graphs, name)
@@ -90,22 +116,32 @@ def weighted_sizes(graphs: Graphs, training: dict[str, Any]) -> dict[str, float]
     return sizes
 
 
-def diagnosis(train: Frames, graphs: Graphs, model: torch.nn.Module, training: dict[str, Any]) -> list[str]:
+def diagnosis(
+    train: Graphs, validation: Graphs, model: torch.nn.Module, training: dict[str, Any], at_once: int
+) -> list[str]:
     """Why a loss may have diverged, the likeliest cause first.
 
     Args:
-        train: the training frames, with their offsets.
-        graphs: of the same frames; their energies are less the offsets.
+        train: the training frames; their energies are less the offsets.
+        validation: the validation frames, likewise.
         model: as it was before the first step.
         training: the `training` section of the config.
+        at_once: frames that the model is asked about at a time, as memory allows.
     """
-    found = [sentence for sentence in (_poisoned(train, graphs, model), _left_over_offset(graphs.energy)) if sentence]
-    sizes = weighted_sizes(graphs, training)
+    stress = training["stress_weight"] > 0
+    poisoned = (_poisoned(graphs, model, at_once, stress) for graphs in (train, validation))
+    found = [sentence for sentence in (*poisoned, _left_over_offset(train.energy)) if sentence]
+    sizes = weighted_sizes(train, training)
     if sizes[properties.energy] > 100 * sizes[properties.forces]:
         found.append(
             f"the energies make up {sizes[properties.energy] / sum(sizes.values()):.1%} of the loss: raise "
             f"training.force_weight ({training['force_weight']:g}) or lower training.energy_weight "
             f"({training['energy_weight']:g})"
+        )
+    if sizes[properties.stress] > 100 * (sizes[properties.energy] + sizes[properties.forces]):
+        found.append(
+            f"the stress makes up {sizes[properties.stress] / sum(sizes.values()):.1%} of the loss: lower "
+            f"training.stress_weight ({training['stress_weight']:g})"
         )
     clip = "" if training["gradient_clip"] else ", or set training.gradient_clip"
     found.append(f"training.learning_rate ({training['learning_rate']:g}) is too large: lower it{clip}")
@@ -150,27 +186,34 @@ def still_falling(history: list[dict[str, float]], kept_epoch: int, schedule: st
     )
 
 
-def _poisoned(train: Frames, graphs: Graphs, model: torch.nn.Module) -> str:
-    for frames in np.array_split(np.arange(len(train)), -(-len(train) // 64)):
-        if not _all_finite(model, graphs, frames):
-            bad = next(int(i) for i in frames if not _all_finite(model, graphs, np.array([i])))
-            return f"{_name(train, bad)} makes the model predict NaN: are two of its atoms at one place?"
-    largest = np.maximum.reduceat(np.linalg.norm(train.forces, axis=1), train.starts)
-    energy = graphs.energy / train.n_atoms
-    for values, unit, what in ((largest, "eV/Å", "largest force"), (energy, "eV/atom", "energy above the offsets")):
-        far = np.abs(values - np.median(values))
-        worst = int(far.argmax())
-        if far[worst] > OUTLIER * np.median(far) and far[worst] > 1.0:
+def _poisoned(graphs: Graphs, model: torch.nn.Module, at_once: int, stress: bool) -> str:
+    frames = graphs.frames
+    for part in np.array_split(np.arange(len(frames)), -(-len(frames) // at_once)):
+        if not _all_finite(model, graphs, part):
+            bad = next(int(i) for i in part if not _all_finite(model, graphs, np.array([i])))
+            return f"{_name(frames, bad)} makes the model predict NaN: are two of its atoms at one place?"
+    largest = np.maximum.reduceat(np.linalg.norm(frames.forces, axis=1), frames.starts)
+    labels = [
+        (largest, 1.0, "eV/Å", "largest force"),
+        (graphs.energy / frames.n_atoms, 1.0, "eV/atom", "energy above the offsets"),
+    ]
+    if stress and frames.has_stress.any():
+        labels.append((np.abs(graphs.stress).max(axis=(1, 2)), 0.1, "eV/Å³", "largest component of the stress"))
+    for values, least, unit, what in labels:
+        far = np.abs(values - np.nanmedian(values))
+        worst = int(np.nanargmax(far))
+        if far[worst] > OUTLIER * np.nanmedian(far) and far[worst] > least:
             return (
-                f"{_name(train, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
-                f"{np.median(values):.3g}; look at that label"
+                f"{_name(frames, worst)} stands out: its {what} is {values[worst]:.3g} {unit}, the median "
+                f"{np.nanmedian(values):.3g}; look at that label"
             )
     return ""
 
 
 def _all_finite(model: torch.nn.Module, graphs: Graphs, frames: np.ndarray) -> bool:
-    prediction = model(graphs.batch(frames))
-    return all(bool(torch.isfinite(prediction[name]).all()) for name in (properties.energy, properties.forces))
+    batch = graphs.batch(frames)
+    prediction = model(batch.copy())
+    return all(bool(torch.isfinite(prediction[name]).all()) for name in UNITS if name in prediction and name in batch)
 
 
 def _left_over_offset(energy: np.ndarray) -> str:

@@ -18,7 +18,8 @@ from schnetpack import properties
 from torch.func import functional_call, grad, grad_and_value
 
 from ..graphs import COUNTS, PARTS
-from .force_matching import ForceMatching, absolute_errors
+from .force_matching import ForceMatching
+from .sums import training_sums
 
 PAYS_FROM_STEPS = 5000  # compiling takes as long as it saves in some 2,000 to 4,000 steps
 
@@ -107,7 +108,7 @@ class CompiledStep:
         counts = {name: batch[f"{COUNTS}{name}"] for name in prediction}
         labels = {name: batch[name] for name in prediction} | {COUNTS: counts, PARTS: parts}
         loss = self._task.weighted(prediction, labels)
-        return loss, absolute_errors(loss, prediction, labels)
+        return loss, training_sums(loss, prediction, labels)
 
 
 class _Energy(torch.nn.Module):

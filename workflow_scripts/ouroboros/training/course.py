@@ -56,9 +56,13 @@ class Course:
         return {**training, "accumulation": max(training["accumulation"], self._stored["parts"]), "learning_rate": rate}
 
     def split_steps(self, parts: int, reason: str) -> None:
-        """From now on a step's frames come in `parts` parts; the training goes on from its last state."""
+        """From now on a step's frames come in `parts` parts, as far as they go; validation in batches of that size.
+
+        The training goes on from its last state.
+        """
         self._stored["parts"] = parts
-        self._note("out of memory", reason, f"each step's frames are worked off in {parts} parts, the step is the same")
+        action = f"a step's frames are worked off in {parts} parts and validation in batches as small"
+        self._note("out of memory", reason, f"{action}; the step is the same")
 
     def slow_down(self, learning_rate: float, reason: str, seconds: float) -> None:
         """Start anew with a smaller learning rate, `seconds` after the beginning."""

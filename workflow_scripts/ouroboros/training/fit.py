@@ -14,17 +14,27 @@ import schnetpack as spk
 import torch
 
 from ..frames import Frames
+from ..records import RANDOM_WEIGHTS
 from .checks import TrainingError, diagnosis
 from .course import Course, fingerprint
 from .force_matching import Diverged
-from .prepare import Start, prepare
+from .prepare import Start, a_look, first_look, prepare
 from .record import circumstances
 from .run import Run
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained member: the weights of the best epoch and how they came about."""
+    """A trained member: the weights of the best epoch and how they came about.
+
+    Attributes:
+        model: in evaluation mode, on the CPU; gives energies (eV) less the offsets and forces (eV/Å), with
+            `stress_weight` also stress (eV/Å³).
+        energy_offsets: (100,) eV an atom of each atomic number.
+        history: metrics.csv, one row an epoch: losses, mean absolute errors (meV, meV/Å, eV/Å³), learning rate, seconds
+            since the beginning; validation is NaN in epochs without one.
+        summary: training.json, plain values.
+    """
 
     model: torch.nn.Module
     energy_offsets: np.ndarray
@@ -48,7 +58,8 @@ def train_member(
     """Train one member and keep the weights of the epoch with the smallest validation loss.
 
     Args:
-        frames: labelled frames with a column `subset` of "train" and "validation".
+        frames: labelled frames (eV, Å, eV/Å, stress in eV/Å³) with a column `subset` of "train" and "validation", and
+            where there is one `round`, by which faults are told.
         model_settings: the `model` section of the config.
         training: the `training` section of the config.
         seed: of the initial weights and the order of the batches.
@@ -61,9 +72,10 @@ def train_member(
         keep_every_s: the state is kept at the end of an epoch when the last one is older than so many seconds.
 
     Raises:
-        TrainingError: labels or energy offsets make training pointless, or the loss diverged, and once more at a tenth
-            of the learning rate.
-        ValueError: `start_from` holds another network.
+        TrainingError: a subset is empty, labels or energy offsets make training pointless, or the loss diverged, and
+            once more at a tenth of the learning rate.
+        ValueError: `start_from` holds another network, or is no model file.
+        RuntimeError, MemoryError: memory does not suffice for a single frame at a time.
     """
     began = time.perf_counter()
     pl.seed_everything(seed, verbose=False)
@@ -80,29 +92,32 @@ def train_member(
         def clock() -> float:
             return before + time.perf_counter() - began
 
+        look: tuple[dict[str, float], list[str]] | None = None
         while True:
             settings = course.settings(training)
             try:
+                look = look or first_look(start, settings)
                 run = Run(start, settings, seed, device, course, keep_every_s, clock)
                 run.go(tensorboard)
                 break
             except Diverged as fault:
                 _slow_down_or_stop(fault, start, begin_weights, training, course, clock())
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error) or settings["accumulation"] >= settings["batch_size"]:
+                # a step of one frame cannot be split, but the batches of validation can
+                if not _is_out_of_memory(error) or settings["accumulation"] >= max(2, settings["batch_size"]):
                     raise
-                course.split_steps(2 * settings["accumulation"], str(error).splitlines()[0])
+                course.split_steps(2 * settings["accumulation"], (str(error) or type(error).__name__).splitlines()[0])
             start.model.load_state_dict(begin_weights)
-        summary = run.summary()
+        summary, (sizes, warnings) = run.summary(), look
         summary |= {
             "seconds": clock(),
-            "first_batch": start.first_batch,
-            "warnings": [*start.warnings, *summary.pop("warnings")],
+            "first_batch": sizes,
+            "warnings": [*warnings, *summary.pop("warnings")],
             "interventions": course.interventions,
             "resumed_after_epochs": course.resumed,
             "seed": seed,
             "bootstrap_seed": bootstrap_seed,
-            "started_from": "the member of the round before" if start_from else "random weights",
+            "started_from": "the member of the round before" if start_from else RANDOM_WEIGHTS,
             "model": dict(model_settings),
             "training": dict(training),
             **circumstances(device),
@@ -119,7 +134,8 @@ def _slow_down_or_stop(
     seconds: float,
 ) -> None:
     start.model.load_state_dict(weights)
-    causes = "; ".join(diagnosis(start.train, start.graphs, start.model.eval(), training))
+    at_once = a_look(course.settings(training))
+    causes = "; ".join(diagnosis(start.graphs, start.validation, start.model.eval(), training, at_once))
     start.model.train()
     slower = training["learning_rate"] / 10
     if course.slowed_down():
@@ -130,4 +146,4 @@ def _slow_down_or_stop(
 def _is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     out = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return out or "out of memory" in text or "can't allocate memory" in text
+    return out or any(words in text for words in ("out of memory", "can't allocate memory", "bad_alloc"))

@@ -1,5 +1,6 @@
 """SchNetPack's task as a Lightning module that spends its time on the network."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from ..graphs import COUNTS, PARTS
 from .checks import WEIGHTS
 from .losses import summed_error
 from .schedules import linear_warmup, plateau, schedule
+from .sums import Sums, training_sums, validation_sums
 
 Step = Callable[[dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 
@@ -60,17 +62,17 @@ class ForceMatching(spk.AtomisticTask):
         self._clock = clock
         self._plateau: ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] | None = None
-        self._sums = {"train": Sums(), "val": Sums()}
+        self._train_sums, self._val_sums = Sums(), Sums()
         self._validated: dict[str, float] = {}
 
     def save_hyperparameters(self, *_: Any, **__: Any) -> None:
         """Not SchNetPack's way, which puts the whole network into every log; training.json has the settings."""
 
     def eager_step(self, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of a batch, and the sums over it of the loss, the absolute energy and the absolute force errors."""
+        """Loss of a batch, and its `training_sums`."""
         prediction = self.model(batch.copy())
         loss = self.weighted(prediction, batch)
-        return loss, absolute_errors(loss, prediction, batch)
+        return loss, training_sums(loss, prediction, batch)
 
     def weighted(self, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:
         """SchNetPack's loss, the weighted sum of means; of a part of a step, its share in the whole, times the parts.
@@ -78,7 +80,16 @@ class ForceMatching(spk.AtomisticTask):
         Lightning divides the sum over the parts by their number, so that the gradient is that of the undivided step,
         whatever the sizes of the frames.
         """
-        loss = torch.zeros((), dtype=prediction[properties.energy].dtype, device=prediction[properties.energy].device)
+        loss = prediction[properties.energy].new_zeros(())
+        for name, (error, count) in self.summed(prediction, batch).items():
+            if COUNTS in batch:
+                count = batch[COUNTS][name]
+            loss = loss + error * (batch.get(PARTS, 1) / count)
+        return loss
+
+    def summed(self, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> dict[str, tuple[torch.Tensor, Any]]:
+        """Of each label in the loss the sum of its errors, weighted, and the number of components that it is of."""
+        sums = {}
         for output in self.outputs:
             name = output.name
             if name not in batch:
@@ -87,12 +98,8 @@ class ForceMatching(spk.AtomisticTask):
             if name == properties.stress:  # the only label that a frame of a set may lack
                 missing = target.isnan()
                 target, count = torch.where(missing, prediction[name].detach(), target), (~missing).sum()
-            if COUNTS in batch:
-                count = batch[COUNTS][name]
-            loss = loss + output.calculate_loss({name: prediction[name]}, {name: target}) * (
-                batch.get(PARTS, 1) / count
-            )
-        return loss
+            sums[name] = output.calculate_loss({name: prediction[name]}, {name: target}), count
+        return sums
 
     def on_train_epoch_start(self) -> None:
         """The order of the frames goes by the epoch."""
@@ -104,26 +111,32 @@ class ForceMatching(spk.AtomisticTask):
         if not self.history and not batch_idx and loss.isfinite():  # an untrained model may know less than nothing
             self.ignorant_loss = max(self.ignorant_loss, loss.item())
         self._watch(loss.detach(), "training", batch_idx)
-        self._sums["train"].add(sums, batch)
+        self._train_sums.add(sums, batch)
         return loss
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Loss and absolute errors; forces need gradients, which Lightning switches off here."""
         with torch.enable_grad():
-            loss, sums = self.eager_step(batch)
-        self._watch(loss.detach(), "validation", batch_idx)
-        self._sums["val"].add(sums, batch)
+            prediction = self.model(batch.copy())
+            sums = self.summed(prediction, batch)
+        self._watch(sum(error / count for error, count in sums.values()).detach(), "validation", batch_idx)
+        none = prediction[properties.energy].new_zeros(())
+        losses = [sums.get(output.name, (none, 0))[0] for output in self.outputs]
+        self._val_sums.add(validation_sums(losses, prediction, batch), batch)
 
     def on_validation_epoch_end(self) -> None:
         """Tell the losses that schedule, early stopping and the choice of the best epoch go by; show progress."""
-        self._validated = self._take_means("val")
+        self._validated = self._val_sums.validation_means([output.name for output in self.outputs])
+        self._val_sums = Sums()
+        self._refuse_nonfinite(self._validated["val_loss"], "validation")
         self.log_dict(self._validated)
         mae = self._validated["val_force_mae_meV_per_A"]
         print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {mae:.1f} meV/Å", flush=True)
 
     def on_train_epoch_end(self) -> None:
         """Add the epoch's row to the history."""
-        row = self._take_means("train")
+        row, self._train_sums = self._train_sums.training_means(), Sums()
+        self._refuse_nonfinite(row["train_loss"], "training")
         if self.current_epoch and row["train_loss"] > self._far * self.ignorant_loss:
             raise Diverged(self._too_large(row["train_loss"]))
         row["learning_rate"] = self.optimizers().param_groups[0]["lr"]
@@ -153,54 +166,20 @@ class ForceMatching(spk.AtomisticTask):
             self._plateau.load_state_dict(self._plateau_state)
         return [optimiser], schedule(optimiser, self.training_settings, self.total_steps)
 
-    def _take_means(self, subset: str) -> dict[str, float]:
-        means, self._sums[subset] = self._sums[subset].means(subset), Sums()
-        return means
-
     def _watch(self, loss: torch.Tensor, what: str, batch_idx: int) -> None:
         if loss.is_cuda and batch_idx % 50:  # reading a number off a GPU waits for it
             return
         value = loss.item()
-        if not abs(value) < float("inf"):
-            when = f"epoch {self.current_epoch + 1}, batch {batch_idx + 1}"
-            raise Diverged(f"the {what} loss became NaN or infinite in {when}")
+        self._refuse_nonfinite(value, what, f", batch {batch_idx + 1}")
         if value > self._far**4 * self.ignorant_loss:
             raise Diverged(self._too_large(value))
+
+    def _refuse_nonfinite(self, loss: float, what: str, batch: str = "") -> None:
+        if not math.isfinite(loss):
+            raise Diverged(f"the {what} loss became NaN or infinite in epoch {self.current_epoch + 1}{batch}")
 
     def _too_large(self, loss: float) -> str:
         return (
             f"the training loss came to {loss:.3g} in epoch {self.current_epoch + 1}, "
             f"{loss / self.ignorant_loss:.3g} times that of a model that predicts nothing"
         )
-
-
-class Sums:
-    """Loss and absolute errors of an epoch, added up where the network runs."""
-
-    def __init__(self) -> None:
-        self._total = torch.zeros(3)
-        self._frames = self._atoms = 0
-
-    def add(self, sums: torch.Tensor, batch: dict[str, Any]) -> None:
-        """Count in a batch: (3,) loss times its frames, sums of the absolute energy and force errors."""
-        self._total = sums + self._total.to(sums)
-        self._frames += len(batch[properties.idx])
-        self._atoms += len(batch[properties.Z])
-
-    def means(self, subset: str) -> dict[str, float]:
-        """The epoch's means."""
-        loss, energy, forces = self._total.tolist()
-        return {
-            f"{subset}_loss": loss / self._frames,
-            f"{subset}_energy_mae_meV": 1000 * energy / self._frames,
-            f"{subset}_force_mae_meV_per_A": 1000 * forces / (3 * self._atoms),
-        }
-
-
-def absolute_errors(loss: torch.Tensor, prediction: dict[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:
-    """(3,) loss times the frames that it is of, sums of the absolute energy and force errors."""
-    frames = len(batch[properties.energy])
-    if COUNTS in batch:
-        frames = batch[COUNTS][properties.energy] / batch[PARTS]
-    errors = [(prediction[name] - batch[name]).abs().sum() for name in (properties.energy, properties.forces)]
-    return torch.stack([loss * frames, *errors]).detach()

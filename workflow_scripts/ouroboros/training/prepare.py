@@ -16,7 +16,7 @@ from ..models import build_model, load_model
 from .bootstrap import resampled
 from .checks import TrainingError, first_batch, refuse_missing_labels, scale_warnings
 
-FIRST_BATCH = 64  # frames at most: a look, not a test of the memory
+A_LOOK = 64  # frames at most
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -27,19 +27,13 @@ class Start:
     Attributes:
         model: with the weights of the start.
         energy_offsets: (100,) eV an atom of each element.
-        train: the training frames.
         graphs, validation: of the training and the validation frames, energies less the offsets.
-        first_batch: sizes of what is predicted and of what is to be predicted.
-        warnings: sentences for the user.
     """
 
     model: torch.nn.Module
     energy_offsets: np.ndarray
-    train: Frames
     graphs: Graphs
     validation: Graphs
-    first_batch: dict[str, float]
-    warnings: list[str]
 
 
 def prepare(
@@ -49,7 +43,7 @@ def prepare(
     start_from: str | Path | None,
     bootstrap_seed: int | None,
 ) -> Start:
-    """Choose the frames, build or load the model, find the neighbours, look at a first batch; see `train_member`."""
+    """Choose the frames, build or load the model, find the neighbours; see `train_member`."""
     frames = frames.with_columns(row=np.arange(len(frames)))
     refuse_missing_labels(frames, training["stress_weight"])
     train, validation = (frames.take(frames.columns["subset"] == name) for name in ("train", "validation"))
@@ -71,12 +65,25 @@ def prepare(
         train = resampled(train, bootstrap_seed)
     model = model.to(dtype).train()
     graphs, held_back = (Graphs(part, model_settings["cutoff_A"], offsets, dtype) for part in (train, validation))
-    frames_at_once = min(len(graphs), -(-training["batch_size"] // training["accumulation"]), FIRST_BATCH)
-    sizes = first_batch(model, graphs.batch(np.arange(frames_at_once)))
-    warnings = scale_warnings(sizes, graphs.energy)
+    return Start(model, offsets, graphs, held_back)
+
+
+def a_look(training: dict[str, Any]) -> int:
+    """Frames to look at at a time: no more than a part of a step has."""
+    return min(-(-training["batch_size"] // training["accumulation"]), A_LOOK)
+
+
+def first_look(start: Start, training: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """Sizes of what is predicted and of what is to be predicted in a first batch, and warnings, which are told.
+
+    Raises:
+        TrainingError: the energy offsets are not removed.
+    """
+    sizes = first_batch(start.model, start.graphs.batch(np.arange(min(len(start.graphs), a_look(training)))))
+    warnings = scale_warnings(sizes, start.graphs.energy)
     for warning in warnings:
         print(f"Warning: {warning}", flush=True)
-    return Start(model, offsets, train, graphs, held_back, sizes, warnings)
+    return sizes, warnings
 
 
 def _earlier(path: str | Path, model_settings: dict[str, Any], stress: bool) -> tuple[torch.nn.Module, np.ndarray]:

@@ -9,7 +9,7 @@ import torch
 
 from .. import seeds
 from ..graphs import GraphLoader
-from .checks import overfitting, still_falling, weighted_sizes
+from .checks import label_rms, overfitting, still_falling, weighted_sizes
 from .compiled import CompiledStep, reason_not_to_compile
 from .course import Course
 from .force_matching import ForceMatching
@@ -35,7 +35,7 @@ class Run:
         order, parts = seeds.integer(seed, "batches"), training["accumulation"]
         self.loader = GraphLoader(start.graphs, training["batch_size"], order, parts)
         at_once = self.loader.frames_at_once
-        size = max(at_once, VALIDATION_BATCH) if self.loader.parts == 1 else at_once
+        size = max(at_once, VALIDATION_BATCH) if training["accumulation"] == 1 else at_once
         self.validation = GraphLoader(start.validation, size)
         self.epochs = number_of_epochs(training, self.loader.steps)
         self.start, self.training, self.device, self.course = start, training, device, course
@@ -43,6 +43,7 @@ class Run:
         ignorant = sum(weighted_sizes(start.graphs, training).values()) or float("inf")
         self.task = ForceMatching(start.model.train(), training, steps, ignorant, clock=clock)
         self.not_compiled = reason_not_to_compile(training, device, steps)
+        self.compile_seconds: float | None = None
         self.keep_every_s = keep_every_s
 
     def go(self, tensorboard: str | Path | None) -> None:
@@ -86,18 +87,20 @@ class Run:
         unfinished = still_falling(history, self.best_epoch, training["schedule"])
         return {
             "frames": {"train": len(self.start.graphs), "validation": len(self.start.validation)},
+            "labels": label_rms(self.start.graphs),
             "best_epoch": self.best_epoch,
             "epochs": self.trainer.current_epoch,
             "steps": self.trainer.global_step,
             "stop_reason": "validation loss stalled" if stopped_early else "all epochs done",
             "validation": {
-                name: float(chosen[f"val_{name}"]) for name in ("loss", "energy_mae_meV", "force_mae_meV_per_A")
+                name.removeprefix("val_"): float(value) for name, value in chosen.items() if name.startswith("val_")
             },
             "overfitting": bool(warning),
             "warnings": [sentence for sentence in (warning, unfinished) if sentence],
             "learning_rate": training["learning_rate"],
             "parts_of_a_step": self.loader.parts,
-            "compiled": "no: " + self.not_compiled if self.not_compiled else f"in {self.compile_seconds:.1f} s",
+            "compile_s": self.compile_seconds,
+            "not_compiled_because": self.not_compiled or None,
             "parameters": sum(p.numel() for p in self.task.model.parameters()),
         }
 

@@ -198,6 +198,20 @@ def test_a_bias_or_a_ramp_without_its_thermostat_is_refused(name, settings, word
         run([bulk("Si")], wells(1.0, 2.0, stress=True), ensemble=Ensemble(name), **settings)
 
 
+def test_an_unknown_ensemble_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match=r"'berendsen' is unknown; use one of nve, langevin, nose_hoover, v_rescale"):
+        Ensemble("berendsen")
+
+
+@pytest.mark.parametrize(
+    "name", ["friction_per_ps", "thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa"]
+)
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_times_frictions_and_compressibilities_are_above_zero(name, value):
+    with pytest.raises(ValueError, match=f"{name} of an ensemble is"):
+        Ensemble("npt", **{name: value})
+
+
 @pytest.mark.parametrize("name", ["v_rescale", "nose_hoover"])
 def test_a_single_atom_has_no_velocity_to_rescale(name):
     with pytest.raises(ValueError, match="single atom"):

@@ -35,6 +35,7 @@ from ..velocities import degrees_of_freedom
 from . import bias
 
 PER_SYSTEM = torchsim_model.PER_SYSTEM + bias.PER_SYSTEM
+POSITIVE = ("friction_per_ps", "thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa")
 CHAIN = {"chain_length": 3, "chain_steps": 3, "sy_steps": 3}  # Martyna et al., Mol. Phys. 87, 1117 (1996)
 
 
@@ -82,6 +83,18 @@ class Ensemble:
     pressure_GPa: float = 0.0
     barostat_time_fs: float = 1000.0
     compressibility_per_GPa: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Refuse what no integrator can run.
+
+        Raises:
+            ValueError: an unknown name, or a friction, time or compressibility that is not above zero.
+        """
+        if self.name not in _STATES:
+            raise ValueError(f"ensemble {self.name!r} is unknown; use one of {', '.join(_STATES)}")
+        for name in POSITIVE:
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} of an ensemble is {getattr(self, name)!r}; it has to be above zero")
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Ensemble":

@@ -18,7 +18,8 @@ with start(snakemake) as job:
         read_database(snakemake.input.reference),
         velocities=snakemake.input.velocities,
         planned=Planned(**{name: run[name] for name in ("walkers", "steps", "stride", "timestep_fs")}),
-        ensemble="nve" if run["ensemble"] == "nve" else "nvt",  # at constant pressure it is canonical too
+        ensemble=run["ensemble"],
+        friction_per_ps=run["friction_per_ps"],
         target_temperature_K=run["temperature_K"],
         **snakemake.params.settings,
     )

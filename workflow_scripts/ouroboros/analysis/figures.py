@@ -1,6 +1,7 @@
 """Figures of a finished MD run, drawn from what `trajectory.analyse` returned."""
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from ouroboros.figure import figure, sentence
 POINTS = 4000  # of a time series that are drawn: more than a figure has pixels
 WALKERS = 8  # drawn as lines of their own; more would cover each other
 LABELLED_PEAKS = 12
+LINE = 95  # characters of a sentence under the axes
 REFERENCE_COLOUR = "0.55"
 
 
@@ -217,8 +219,9 @@ def msd(analysis: dict, path: str | Path) -> None:
             axes.plot(lag, section["msd_A2"][name], color=f"C{colour}", label=label)
         axes.set(xlabel="time lag (ps)", ylabel="mean square displacement (Å²)", xlim=(0, None), ylim=(0, None))
         axes.legend(loc="upper left", title="broad: window of the fit" if coefficients else None, title_fontsize=8)
-        if "reason" in section:
-            _below(axes, section["reason"])
+        remarks = [section[name] for name in ("reason", "warning") if name in section]
+        if remarks:
+            _below(axes, " ".join(remarks))
 
 
 def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
@@ -240,7 +243,7 @@ def _analysed(analysis: dict, thermo: Thermo) -> dict[int, pd.DataFrame]:
 
 def _below(axes: Axes, text: str) -> None:
     """A sentence under the axes."""
-    axes.annotate(text, (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
+    axes.annotate(fill(text, LINE), (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
 
 
 def _energy_change(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:

@@ -153,8 +153,14 @@ def distances(walkers: list[Walker], reference: Frames | None, target_K: float |
     return section | compared, result.verdict
 
 
-def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
-    """Vibrational density of states, averaged over the walkers that ran long enough."""
+def vibrations(series: VelocitySeries, numbers: np.ndarray, friction_per_ps: float | None = None) -> dict:
+    """Vibrational density of states, averaged over the walkers that ran long enough.
+
+    Args:
+        series: velocities at even intervals.
+        numbers: (n_atoms,) atomic numbers.
+        friction_per_ps: of Langevin dynamics, 1/ps, which broadens the lines; None: another ensemble.
+    """
     try:
         mean = spectrum.average(
             [spectrum.vibrational_density(v, series.masses, series.interval_fs) for v in series.runs]
@@ -163,26 +169,41 @@ def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
         return {"reason": f"{error}."}
     shown = mean.frequency_per_cm <= HIGHEST_PER_CM
     highest = float(mean.frequency_per_cm[-1])
+    broadened = spectrum.broadening(friction_per_ps) if friction_per_ps else 0.0
     section = {
         "frequency_per_cm": mean.frequency_per_cm[shown],
         "density_cm": mean.density_cm[shown],
-        "resolution_per_cm": mean.resolution_per_cm,
+        "resolution_per_cm": max(mean.resolution_per_cm, broadened),
         "nyquist_per_cm": highest,
         "n_walkers": len(series.runs),
         "n_samples_per_walker": series.n_samples,
         "interval_fs": series.interval_fs,
         "peaks": spectrum.peaks(mean),
     }
+    warnings = []
+    if broadened:
+        warnings.append(
+            f"Langevin friction of {friction_per_ps:g}/ps broadens each line by some {broadened:.0f} cm⁻¹: "
+            "take simulation.ensemble nve for a spectrum."
+        )
     if highest < HIGHEST_PER_CM and (numbers == 1).any():
-        section["warning"] = (
+        warnings.append(
             f"Samples {series.interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the "
             "stretches of hydrogen fold back to lower ones: save velocities at least every 3.9 fs."
         )
-    return section
+    return section | ({"warning": " ".join(warnings)} if warnings else {})
 
 
-def displacement(walkers: list[Walker], step_fs: float) -> dict:
-    """Mean square displacement and diffusion of periodic systems, of all atoms and of each element."""
+def displacement(walkers: list[Walker], step_fs: float, friction_per_ps: float | None = None) -> dict:
+    """Mean square displacement and diffusion of periodic systems, of all atoms and of each element.
+
+    Where the cell moves, positions are taken to the mean cell, so that its breathing is no displacement.
+
+    Args:
+        walkers: of one system.
+        step_fs: MD time step, fs.
+        friction_per_ps: of Langevin dynamics, 1/ps, which lowers D; None: another ensemble.
+    """
     first = walkers[0]
     if not first.pbc.any():
         return {
@@ -197,8 +218,18 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
     groups = {"all": np.ones(len(symbols), dtype=bool)} | {s: symbols == s for s in sorted(set(symbols))}
     lags = np.unique(np.linspace(0, length // 2, CURVE_POINTS).astype(int))
     section: dict = {"lag_ps": lags * interval_fs * 1e-3, "msd_A2": {}, "coefficients": {}}
+    if friction_per_ps:
+        section["warning"] = (
+            f"Langevin friction of {friction_per_ps:g}/ps slows diffusion down, so that D is too low: take "
+            "simulation.ensemble nve, or v_rescale with a long thermostat_time_fs."
+        )
+    elif any(np.ptp(walker.cell, axis=0).any() for walker in used):
+        section["warning"] = "The cell moved: displacements are those of scaled coordinates, in the mean cell."
     try:
-        unwrapped = [diffusion.unwrap(w.positions[:length], w.cell[:length], w.pbc) for w in used]
+        unwrapped = [
+            diffusion.in_mean_cell(diffusion.unwrap(w.positions[:length], w.cell[:length], w.pbc), w.cell[:length])
+            for w in used
+        ]
         runs = [diffusion.without_centre_of_mass(x, first.masses) for x in unwrapped]
         for name, group in groups.items():
             curves = [diffusion.mean_square_displacement(run[:, group])[lags] for run in runs]
@@ -207,8 +238,10 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
             section["coefficients"][name] = diffusion.self_diffusion([x[:, group] for x in runs], interval_fs * 1e-3)
     except ValueError as error:
         return section | {"reason": f"{error}."}
-    whole = section["coefficients"]["all"]
-    return section if whole.diffusive else section | {"reason": whole.reason}
+    found = section["coefficients"]
+    if any(group.diffusive for group in found.values()):
+        return section
+    return section | {"reason": found["all"].reason}
 
 
 def _open(walkers: list[Walker]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.stats import norm
@@ -12,6 +12,7 @@ from ouroboros.analysis.blocks import BLOCKS, average
 from ouroboros.analysis.verdict import Verdict, all_of
 
 Ensemble = Literal["nve", "nvt"]
+Name = Literal["nve", "nvt", "langevin", "nose_hoover", "v_rescale", "npt"]  # nvt: any thermostat at constant volume
 SIGNIFICANCE = 0.003  # chance of failing a sound run, for each of the two tests: the usual three sigma
 
 
@@ -41,6 +42,17 @@ class Temperature:
     std_highest_K: float
     n_samples: int
     verdict: Verdict
+
+
+def statistics(name: Name) -> Ensemble:
+    """The statistics of the kinetic energy in the ensemble of a run: canonical with any thermostat, in npt too.
+
+    Raises:
+        ValueError: an ensemble of another name.
+    """
+    if name not in get_args(Name):
+        raise ValueError(f"Ensemble {name!r} is none of {', '.join(get_args(Name))}")
+    return "nve" if name == "nve" else "nvt"
 
 
 def fluctuation(kinetic: int, vibrational: int, ensemble: Ensemble) -> tuple[float, float, float]:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from ase import units
 from matplotlib.axes import Axes
-from scipy.stats import norm
 
 from ouroboros.analysis.distributions import ALL
 from ouroboros.analysis.spectrum import PER_CM_PER_THZ, end
+from ouroboros.analysis.temperature import densities, statistics
 from ouroboros.analysis.walkers import Thermo, read_thermo
 from ouroboros.figure import figure, sentence
 
@@ -103,15 +103,7 @@ def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
             right.hist(spread, bins=min(60, 1 + int(np.sqrt(len(spread)))), density=True, alpha=0.45, lw=0)
         if section["temperature_std_K"] is not None:
             right.plot([], [], color="C0", lw=6, alpha=0.45, label=f"run: σ = {section['temperature_std_K']:.1f} K")
-            x = np.linspace(spread.min(), spread.max(), 300)
-            sigmas = {key: section[f"temperature_std_{key}_K"] for key in ("lowest", "expected", "highest")}
-            if sigmas["lowest"] < sigmas["highest"]:
-                for key, style in (("lowest", ":"), ("highest", "--")):
-                    right.plot(
-                        x, norm.pdf(x, scale=sigmas[key]), "k", ls=style, lw=1, label=f"{key}: {sigmas[key]:.1f} K"
-                    )
-            what = "theory" if sigmas["lowest"] == sigmas["highest"] else "harmonic"
-            right.plot(x, norm.pdf(x, scale=sigmas["expected"]), "k", lw=1, label=f"{what}: {sigmas['expected']:.1f} K")
+            _theory(right, analysis, spread)
         left.set(xlabel="time (ps)", ylabel="temperature (K)")
         right.set(xlabel="temperature less the mean of its walker (K)", ylabel="probability density (1/K)")
         for axes in (left, right):
@@ -233,6 +225,19 @@ def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
     spectrum(analysis, folder / "spectrum.svg")
     msd(analysis, folder / "msd.svg")
     return [folder / f"{name}.svg" for name in ("energy", "temperature", "distances", "spectrum", "msd")]
+
+
+def _theory(axes: Axes, analysis: dict, spread: np.ndarray) -> None:
+    """The distributions of the temperature that theory gives, about their mean."""
+    section, free = analysis["temperature"], analysis["system"]["degrees_of_freedom"]
+    mean, ensemble = section["temperature_mean_K"], statistics(analysis["system"]["ensemble"])
+    x = np.linspace(spread.min(), spread.max(), 300)
+    styles = {"lowest": ":", "highest": "--", "expected": "-"}
+    for key, of in sorted(densities(mean, free["kinetic"], free["vibrational"], ensemble).items()):
+        what = {"nve": "harmonic", "nvt": "theory"}[ensemble] if key == "expected" else key
+        height = of.pdf(x + mean)
+        label = f"{what}: {section[f'temperature_std_{key}_K']:.1f} K"
+        axes.plot(x, np.where(np.isfinite(height), height, np.nan), "k", ls=styles[key], lw=1, label=label)
 
 
 def _analysed(analysis: dict, thermo: Thermo) -> dict[int, pd.DataFrame]:

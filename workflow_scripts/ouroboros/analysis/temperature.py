@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import beta, gamma, norm
 from scipy.stats import t as student
 
 from ouroboros.analysis.blocks import BLOCKS, average
@@ -88,6 +88,29 @@ def fluctuation(kinetic: int, vibrational: int, ensemble: Ensemble) -> tuple[flo
     if ensemble == "nve":
         return np.sqrt(p / 2) / f, np.sqrt(2 * p / (f * (f + p + 2))), canonical
     raise ValueError(f"Ensemble {ensemble!r} is neither nve nor nvt")
+
+
+def densities(mean_K: float, kinetic: int, vibrational: int, ensemble: Ensemble) -> dict[str, Any]:
+    """The distributions whose standard deviations `fluctuation` gives, as scipy has them, of temperatures in K.
+
+    Canonical is Gamma(f/2), harmonic at constant energy Beta(f/2, p/2). The sum of modes that keep their energies has
+    no closed form: Beta(a, a) of its variance about the same mean is exact for one mode and for many.
+
+    Returns:
+        "expected" in NVT; in NVE "lowest", "expected" and "highest", less those of no width.
+    """
+    f, p = kinetic, vibrational
+    canonical = gamma(f / 2, scale=2 * mean_K / f)
+    if ensemble == "nvt":
+        return {"expected": canonical}
+    if not p:
+        return {"highest": canonical}
+    a = f * f / p - 0.5
+    return {
+        "lowest": beta(a, a, scale=2 * mean_K),
+        "expected": beta(f / 2, p / 2, scale=mean_K * (f + p) / f),
+        "highest": canonical,
+    }
 
 
 def measure(

@@ -11,20 +11,23 @@ with start(snakemake) as job:
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
+    from ouroboros.sampling import draw_starts, steps_within
     from ouroboros.trajectories import thermo_table, write_images, write_velocities
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
     dataset, calibration = Frames.load(files.dataset), Calibration.from_record(read_json(files.calibration))
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
-    structures = dataset.take(rng.choice(start_set, settings["walkers"])).to_atoms()
+    chosen = draw_starts(start_set, settings["walkers"], rng)
+    structures = dataset.take(chosen).to_atoms()
     committee = job.committee(files.models, stress=settings["ensemble"] == "npt")
     work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
     ensemble, limits = Ensemble.from_settings(settings), Limits.from_settings(settings, calibration)
     ensemble.check(structures, committee.stress)
     common = {"rng": rng, "limits": limits}
     common |= {"timestep_fs": timestep_fs, "temperatures_K": settings["temperature_K"], "report": True}
-    lead_in, every = round(settings["equilibration_ps"] * 1000 / timestep_fs), settings["velocities_every_fs"]
+    lead_in = round(settings["equilibration_ps"] * 1000 / timestep_fs)
+    velocity_stride = steps_within(settings["velocities_every_fs"], timestep_fs)
     structures, lost = equilibrate(
         structures, committee, steps=lead_in, saved=SavedRun(f"{params.state}/lead_in", work), **common
     )
@@ -36,7 +39,7 @@ with start(snakemake) as job:
         stride=settings["stride"],
         ensemble=ensemble,
         momenta=[atoms.get_momenta() for atoms in structures],
-        velocity_stride=int(every / timestep_fs + 1e-6),
+        velocity_stride=velocity_stride,
         saved=SavedRun(f"{params.state}/production", work),
         **common,
     )
@@ -44,6 +47,6 @@ with start(snakemake) as job:
     for sentence in [*lost, *ended]:
         job.say(f"{output.trajectory}: {sentence}")
     write_images(output.trajectory, walks, numbers)
-    write_velocities(output.velocities, walks, timestep_fs, int(every / timestep_fs + 1e-6), numbers)
+    write_velocities(output.velocities, walks, timestep_fs, velocity_stride, numbers)
     thermo_table(walks, timestep_fs, numbers).to_csv(output.thermo, index=False)
     shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

@@ -69,6 +69,7 @@ rule simulate:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",
         velocities=f"{ROUND}/simulate/velocities.h5",
+        walkers=f"{ROUND}/simulate/walkers.csv",
     log:
         f"{LOGS}/{{arm}}/round_{{r}}/simulate.log",
     benchmark:

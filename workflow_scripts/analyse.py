@@ -5,7 +5,7 @@ from pathlib import Path
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros.analysis.completion import Planned
+    from ouroboros.analysis.completion import Planned, reasons_to_stop
     from ouroboros.analysis.figures import draw
     from ouroboros.analysis.trajectory import analyse
     from ouroboros.records import write_json
@@ -17,6 +17,7 @@ with start(snakemake) as job:
         thermo,
         read_database(snakemake.input.reference),
         velocities=snakemake.input.velocities,
+        ended=reasons_to_stop(snakemake.input.walkers),
         planned=Planned(**{name: run[name] for name in ("walkers", "steps", "stride", "timestep_fs")}),
         ensemble=run["ensemble"],
         friction_per_ps=run["friction_per_ps"],

@@ -12,7 +12,7 @@ with start(snakemake) as job:
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
     from ouroboros.sampling import draw_starts, steps_within
-    from ouroboros.trajectories import thermo_table, write_images, write_velocities
+    from ouroboros.trajectories import thermo_table, walker_table, write_images, write_velocities
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
@@ -29,7 +29,12 @@ with start(snakemake) as job:
     lead_in = round(settings["equilibration_ps"] * 1000 / timestep_fs)
     velocity_stride = steps_within(settings["velocities_every_fs"], timestep_fs)
     structures, lost = equilibrate(
-        structures, committee, steps=lead_in, saved=SavedRun(f"{params.state}/lead_in", work), **common
+        structures,
+        committee,
+        steps=lead_in,
+        keep_overall_motion=ensemble.name == "langevin",
+        saved=SavedRun(f"{params.state}/lead_in", work),
+        **common,
     )
     numbers = [atoms.info["start"] for atoms in structures]  # a walker keeps its own where others are lost
     walks = run_walkers(
@@ -43,9 +48,14 @@ with start(snakemake) as job:
         saved=SavedRun(f"{params.state}/production", work),
         **common,
     )
-    ended = [f"walker {n} stopped, {walk.ended}" for n, walk in zip(numbers, walks, strict=True) if not walk.survived]
-    for sentence in [*lost, *ended]:
-        job.say(f"{output.trajectory}: {sentence}")
+    for number, walk in zip(numbers, walks, strict=True):
+        walk.start = number  # not the place among those that came through the lead-in
+    everyone = lost | dict(zip(numbers, walks, strict=True))
+    for number, walk in sorted(everyone.items()):
+        if not walk.survived:
+            job.say(f"{output.trajectory}: walker {number} stopped, {walk.ended}")
+    in_order = [everyone[number] for number in sorted(everyone)]
+    walker_table(in_order, timestep_fs, chosen).to_csv(output.walkers, index=False)
     write_images(output.trajectory, walks, numbers)
     write_velocities(output.velocities, walks, timestep_fs, velocity_stride, numbers)
     thermo_table(walks, timestep_fs, numbers).to_csv(output.thermo, index=False)

@@ -12,7 +12,7 @@ from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_mom
 from ase.md.verlet import VelocityVerlet
 
 from ouroboros.analysis import figures
-from ouroboros.analysis.completion import Planned
+from ouroboros.analysis.completion import Planned, reasons_to_stop
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.trajectory import analyse
 from ouroboros.analysis.walkers import read_thermo, read_walkers, timestep_fs
@@ -206,6 +206,22 @@ def test_frames_that_are_not_finite_fail_the_run_and_the_rest_is_drawn(copper, t
         assert result["verdicts"][name]["reason"]
     json.dumps(result, allow_nan=False)
     assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
+
+
+def test_verdict_tells_why_the_first_walker_stopped(copper, tmp_path):
+    table = pd.DataFrame(
+        {
+            "walker": [0, 1],
+            "survived": [False, True],
+            "ended": ["Cu-Cu bond broken at step 7 of the lead-in", "reached its end"],
+        }
+    )
+    table.to_csv(tmp_path / "walkers.csv", index=False)
+    ended = reasons_to_stop(tmp_path / "walkers.csv")
+    result = analyse(*stopped(*copper, 0, 0), None, planned=PLANNED, ended=ended)
+    assert result["completion"]["ended"] == {"0": "Cu-Cu bond broken at step 7 of the lead-in"}
+    reason = result["verdicts"]["completion"]["reason"]
+    assert reason.endswith("walker 0 before its first frame: Cu-Cu bond broken at step 7 of the lead-in")
 
 
 def test_without_a_plan_the_longest_walker_tells_who_stopped_early(copper):

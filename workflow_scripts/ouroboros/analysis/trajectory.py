@@ -1,6 +1,6 @@
 """All that is asked of a finished MD run, in one dictionary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ase import Atoms
@@ -26,6 +26,7 @@ def analyse(
     *,
     velocities: str | Path | None = None,
     planned: Planned | None = None,
+    ended: Mapping[int, str] | None = None,
     ensemble: Name = "nve",
     friction_per_ps: float | None = None,
     target_temperature_K: float | None = None,
@@ -49,6 +50,7 @@ def analyse(
             comparison.
         velocities: velocities.h5, velocities for the spectrum more often than frames; None: those of the frames.
         planned: what the run was meant to be; None: whether walkers stopped early is told by the longest.
+        ended: why walkers were stopped, by number (`completion.reasons_to_stop`); None: nothing is known of it.
         ensemble: its name in the config, or "nvt"; energy conservation is judged in nve only.
         friction_per_ps: of langevin, 1/ps.
         target_temperature_K: temperature of the thermostat or at which the walkers began; None: the mean is not judged.
@@ -68,7 +70,7 @@ def analyse(
         ValueError: the files do not fit together; the message says how.
     """
     everyone, tables = read_walkers(trajectory), read_thermo(thermo)
-    whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned)
+    whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned, ended)
     walkers = of_one_system(everyone)
     names = [walker.name for walker in walkers]
     tables = {name: tables[name] for name in names if name in tables}

@@ -7,6 +7,12 @@ def production_run():
     return {key: config["simulation"][key] for key in keys}
 
 
+def what_stops_a_walker():
+    """The limits of the production run."""
+    keys = ("closest_contact", "max_temperature_factor", "max_energy_jump_eV", "stop_at_bond_change")
+    return {key: config["simulation"][key] for key in keys}
+
+
 def of_the_last_round(name):
     """An input function: the file of the first arm's last round, so far as decisions are known."""
 

@@ -155,7 +155,7 @@ def test_temperatures_are_distributed_as_theory_has_it():
     on_shell = rng.normal(size=(20000, 12))  # a point of the energy surface of six oscillators
     share = (on_shell[:, :6] ** 2).sum(axis=1) / (on_shell**2).sum(axis=1)
     assert kstest(600.0 * share, densities(300.0, 6, 6, "nve")["expected"].cdf).pvalue > 0.01
-    one_mode = 600.0 * np.sin(rng.uniform(0, np.pi, 20000)) ** 2
+    one_mode = 600.0 * np.sin(np.random.default_rng(1).uniform(0, np.pi, 20000)) ** 2
     assert kstest(one_mode, densities(300.0, 1, 1, "nve")["lowest"].cdf).pvalue > 0.01
 
 

@@ -198,6 +198,22 @@ def test_a_bias_or_a_ramp_without_its_thermostat_is_refused(name, settings, word
         run([bulk("Si")], wells(1.0, 2.0, stress=True), ensemble=Ensemble(name), **settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"temperature": [300.0, 300.0]}, r"temperatures_K has shape \(2,\); give one for all, or one for each of 3"),
+        ({"temperature": -1.0}, "below zero"),
+        ({"stride": 0}, "stride is 0"),
+        ({"velocity_stride": -2}, "velocity_stride -2"),
+        ({"momenta": [np.zeros((4, 3))] * 2}, "each of the 3 walkers"),
+        ({"momenta": [np.zeros((4, 3))] * 2 + [np.zeros((3, 3))]}, "each of the 3 walkers"),
+    ],
+)
+def test_what_does_not_fit_the_walkers_is_refused_in_one_sentence(settings, words):
+    with pytest.raises(ValueError, match=words):
+        run([tetrahedron()] * 3, of_members(Springs(10.0, EDGE)), **settings)
+
+
 def test_an_unknown_ensemble_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match=r"'berendsen' is unknown; use one of nve, langevin, nose_hoover, v_rescale"):
         Ensemble("berendsen")
@@ -270,7 +286,7 @@ def test_walkers_lost_in_the_lead_in_are_told_by_their_number():
 
 def test_a_lead_in_that_none_survives_says_so():
     with pytest.raises(
-        ValueError, match="no walker came through the lead-in of 10 fs: walker 0, two atoms at .* of the lead-in"
+        ValueError, match=r"no walker came through the lead-in of 10 fs: walker 0, two atoms at .* of the lead-in"
     ):
         equilibrate(
             [tetrahedron()],

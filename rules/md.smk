@@ -53,6 +53,7 @@ else:
             runtime=240,
         params:
             settings=config["exploration"],
+            stress_weight=config["training"]["stress_weight"],
             seed=seed_for("explore"),
             device=config["device"],
             state=f"{STATES}/{{arm}}/round_{{r}}/explore",
@@ -83,6 +84,7 @@ rule simulate:
         runtime=240,
     params:
         settings=config["simulation"],
+        stress_weight=config["training"]["stress_weight"],
         seed=seed_for("simulate"),
         device=config["device"],
         state=f"{STATES}/{{arm}}/round_{{r}}/simulate",

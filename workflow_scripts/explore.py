@@ -10,6 +10,7 @@ with start(snakemake) as job:
     from ouroboros.calibration import Calibration
     from ouroboros.datasets import TRAIN
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, fingerprint, run_walkers
+    from ouroboros.ensemble_checks import untrained_stress
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
     from ouroboros.sampling import draw_starts
@@ -17,6 +18,9 @@ with start(snakemake) as job:
 
     files, params, settings = snakemake.input, snakemake.params, snakemake.params.settings
     rng, walkers, timestep_fs = np.random.default_rng(params.seed), settings["walkers"], settings["timestep_fs"]
+    warning = untrained_stress(settings["ensemble"], params.stress_weight)
+    if warning:
+        job.say(warning)
     dataset = Frames.load(files.dataset)
     trained = np.flatnonzero(dataset.columns["subset"] == TRAIN)
     chosen = draw_starts(trained, walkers + settings["replace"], rng)

@@ -9,6 +9,7 @@ with start(snakemake) as job:
 
     from ouroboros.calibration import Calibration
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, equilibrate, fingerprint, run_walkers
+    from ouroboros.ensemble_checks import untrained_stress
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
     from ouroboros.sampling import draw_starts, steps_within
@@ -16,6 +17,9 @@ with start(snakemake) as job:
 
     files, output, params, settings = snakemake.input, snakemake.output, snakemake.params, snakemake.params.settings
     rng, timestep_fs = np.random.default_rng(params.seed), settings["timestep_fs"]
+    warning = untrained_stress(settings["ensemble"], params.stress_weight)
+    if warning:
+        job.say(warning)
     dataset, calibration = Frames.load(files.dataset), Calibration.from_record(read_json(files.calibration))
     start_set = np.flatnonzero(dataset.columns["round"] == 0)  # later frames come from hotter dynamics
     chosen = draw_starts(start_set, settings["walkers"], rng)

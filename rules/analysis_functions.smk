@@ -3,7 +3,7 @@
 
 def production_run():
     """What the analysis has to know of the production run."""
-    keys = ("ensemble", "temperature_K", "friction_per_ps", "walkers", "steps", "stride", "timestep_fs")
+    keys = ("ensemble", "temperature_K", "friction_per_ps", "pressure_GPa", "walkers", "steps", "stride", "timestep_fs")
     return {key: config["simulation"][key] for key in keys}
 
 

@@ -22,6 +22,7 @@ with start(snakemake) as job:
         ensemble=run["ensemble"],
         friction_per_ps=run["friction_per_ps"],
         target_temperature_K=run["temperature_K"],
+        target_pressure_GPa=run["pressure_GPa"],
         **snakemake.params.settings,
     )
     failed = [check["reason"] for check in analysis["verdicts"].values() if not check["passed"]]

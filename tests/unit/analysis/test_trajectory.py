@@ -25,6 +25,7 @@ SECTIONS = {
     "completion",
     "conservation",
     "temperature",
+    "pressure",
     "bonds",
     "distances",
     "spectrum",
@@ -321,6 +322,16 @@ def test_thermostatted_run_has_no_verdict_on_its_energy(copper, name):
     assert theory["temperature_std_lowest_K"] == theory["temperature_std_highest_K"]  # canonical
     assert "conservation" not in result["verdicts"]
     assert "thermostat" in result["conservation"]["reason"]
+
+
+def test_constant_pressure_is_judged_from_the_columns_of_the_cell(copper):
+    frames, thermo = copper
+    columns = {"pressure_GPa": np.random.default_rng(0).normal(2.0, 1.0, len(thermo)), "volume_A3": 378.0}
+    result = analyse(frames, thermo.assign(**columns), None, ensemble="npt", target_pressure_GPa=2.0)
+    assert result["verdicts"]["pressure"]["passed"], result["verdicts"]["pressure"]["reason"]
+    assert result["pressure"]["density_mean_g_per_cm3"] == pytest.approx(32 * 63.546 / 378 * 1.66054, rel=1e-4)
+    for without in (analyse(frames, thermo.assign(**columns), None), analyse(frames, thermo, None, ensemble="npt")):
+        assert "pressure" not in without["verdicts"] and without["pressure"]["reason"]
 
 
 def test_ensemble_of_another_name_is_refused(copper):

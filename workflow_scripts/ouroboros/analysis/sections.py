@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms, units
 
-from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
+from ouroboros.analysis import bonds, comparison, conservation, diffusion, pressure, spectrum, temperature
 from ouroboros.analysis.freedom import Freedom
 from ouroboros.analysis.spectrum import HIGHEST_PER_CM
 from ouroboros.analysis.systems import near_temperature, same_system
@@ -91,6 +91,17 @@ def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, 
         "walkers": {name: {"mean_K": values.mean(), "std_K": values.std()} for name, values in series.items()},
     }
     return section, result.verdict
+
+
+def constant_pressure(tables: Tables, masses: np.ndarray, ensemble: str, target_GPa: float) -> Section:
+    """Pressure and density of all walkers together where a barostat moves the cell."""
+    if ensemble != "npt":
+        return {"reason": "The cell is at rest, so no pressure is held."}, None
+    if any(name not in rows for rows in tables.values() for name in ("pressure_GPa", "volume_A3")):
+        return {"reason": "The thermodynamic table has no columns pressure_GPa and volume_A3."}, None
+    result = pressure.measure(tables, float(masses.sum()), target_GPa)
+    numbers = {key: value for key, value in asdict(result).items() if key != "verdict"}
+    return numbers | {"pressure_target_GPa": target_GPa}, result.verdict
 
 
 def connectivity(walkers: list[Walker]) -> Section:

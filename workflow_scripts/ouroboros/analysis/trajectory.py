@@ -16,7 +16,17 @@ from ouroboros.analysis.velocities import of_file, of_frames
 from ouroboros.analysis.walkers import Thermo, read_thermo, read_walkers, timestep_fs
 from ouroboros.frames import Frames
 
-SECTIONS = ("system", "completion", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion")
+SECTIONS = (
+    "system",
+    "completion",
+    "conservation",
+    "temperature",
+    "pressure",
+    "bonds",
+    "distances",
+    "spectrum",
+    "diffusion",
+)
 
 
 def analyse(
@@ -30,6 +40,7 @@ def analyse(
     ensemble: Name = "nve",
     friction_per_ps: float | None = None,
     target_temperature_K: float | None = None,
+    target_pressure_GPa: float = 0.0,
     drift_limit_eV_per_step: float = DRIFT_LIMIT,
     curve_distance_limit: float = 0.2,
     peak_shift_limit_A: float = 0.05,
@@ -54,6 +65,7 @@ def analyse(
         ensemble: its name in the config, or "nvt"; energy conservation is judged in nve only.
         friction_per_ps: of langevin, 1/ps.
         target_temperature_K: temperature of the thermostat or at which the walkers began; None: the mean is not judged.
+        target_pressure_GPa: of the barostat, in npt.
         drift_limit_eV_per_step: largest drift of the total energy, eV per MD step, of the worst walker.
         curve_distance_limit: largest distance between the curves over all pairs, 0 to 1, beyond sampling noise.
         peak_shift_limit_A: largest shift of the first peak of any kind of pair, Å.
@@ -93,6 +105,7 @@ def analyse(
         "completion": (whole, completed),
         "conservation": sections.energy(tables, step_fs, len(numbers), ensemble, drift_limit_eV_per_step),
         "temperature": sections.temperatures(tables, free, statistics(ensemble), target_temperature_K),
+        "pressure": sections.constant_pressure(tables, walkers[0].masses, ensemble, target_pressure_GPa),
         "bonds": sections.connectivity(walkers),
         "distances": sections.distances(walkers, reference, target_temperature_K, compared),
         "spectrum": (sections.vibrations(often or of_frames(walkers, step_fs), numbers, friction), None),

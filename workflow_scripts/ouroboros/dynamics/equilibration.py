@@ -70,11 +70,11 @@ def equilibrate(
         saved=saved,
         report=report,
     )
-    ready, lost = [], {}
+    ready, lost = list[Atoms](), dict[int, Walk]()
     for number, (walk, start) in enumerate(zip(walks, starts, strict=True)):
         if not walk.survived:
-            nothing = {name: [] for name in ("step", "temperature_K", "uncertainty", "positions", "momenta")}
-            lost[number] = replace(walk, ended=f"{walk.ended} of the lead-in", last_step=0, **nothing)
+            ended = f"{walk.ended} of the lead-in"
+            lost[number] = replace(walk, ended=ended, last_step=0, step=[], temperature_K=[], uncertainty=[])
             continue
         atoms = start.copy()
         atoms.positions = walk.positions[-1]

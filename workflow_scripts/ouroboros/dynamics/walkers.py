@@ -77,7 +77,7 @@ def run_walkers(
     """
     for atoms in [*starts, *spares]:
         committee.refuse_unknown(atoms.numbers)
-    temperatures_K = _of_each(temperatures_K, len(starts))
+    temperatures = _of_each(temperatures_K, len(starts))
     if stride < 1 or velocity_stride < 0 or steps < 0:
         raise ValueError(
             f"stride is {stride}, velocity_stride {velocity_stride} and steps {steps}; frames are kept every 1 step or "
@@ -97,7 +97,7 @@ def run_walkers(
     model = BiasedModel(unbiased, bias, timestep_fs) if bias else unbiased
     run = _Run(
         model, unbiased, ensemble, Watch(limits or Limits()), [*starts, *spares],
-        temperatures_K, ramp_to_K, timestep_fs, steps, stride, velocity_stride, rng,
+        temperatures, ramp_to_K, timestep_fs, steps, stride, velocity_stride, rng,
     )  # fmt: skip
     kept = saved.read() if saved else None
     if kept:
@@ -261,7 +261,7 @@ class _Run:
                 assert now is not None
                 keep_crossing(now, seen, walk, int(own[i]), i)
         if now is not None:
-            keep_frames(now, seen, walks, own.tolist(), framed)
+            keep_frames(now, seen, walks, own.tolist(), framed, self.watch.limits.calibration)
             keep_velocities(now, walks, sampled)
         return good
 

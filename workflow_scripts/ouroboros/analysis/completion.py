@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ouroboros.analysis.verdict import Verdict
+from ouroboros.analysis.verdict import Check
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def reasons_to_stop(walkers: str | Path) -> dict[int, str]:
 
 def judge(
     last_step: Mapping[int, int], planned: Planned | None = None, ended: Mapping[int, str] | None = None
-) -> tuple[dict, Verdict]:
+) -> tuple[dict, Check]:
     """Compare the last saved step of each walker with the plan.
 
     A walker that stopped early met something that stops a run: a NaN, atoms too close, a broken bond. What it did until
@@ -64,12 +64,10 @@ def judge(
         "ended": {name: ended[name] for name in sorted(ended)},
     }
     if not names:
-        return section, Verdict(False, "no walker saved a frame")
+        return section, Check(False, "no walker saved a frame")
     if not stopped:
-        return section, Verdict(True, f"every walker ({len(names)}) came to step {last}")
+        return section, Check(True, f"every walker ({len(names)}) came to step {last}")
     first = min(stopped, key=lambda name: stopped[name])
     where = f"after step {stopped[first]} of {last}" if stopped[first] >= 0 else "before its first frame"
     why = ended.get(first, "see the log of simulate")
-    return section, Verdict(
-        False, f"{len(stopped)} of {len(names)} walkers stopped early, walker {first} {where}: {why}"
-    )
+    return section, Check(False, f"{len(stopped)} of {len(names)} walkers stopped early, walker {first} {where}: {why}")

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from ouroboros.analysis.blocks import BLOCKS, average
 from ouroboros.analysis.temperature import SIGNIFICANCE
-from ouroboros.analysis.verdict import Verdict
+from ouroboros.analysis.verdict import Check
 
 SETTLING = 0.5  # share of each walker that is left out: its cell began at the volume of a labelled structure
 G_PER_CM3 = atomic_mass * 1e3 / 1e-24  # of one amu/Å³
@@ -34,7 +34,7 @@ class Pressure:
     volume_error_A3: float
     density_mean_g_per_cm3: float
     n_samples: int
-    verdict: Verdict
+    verdict: Check
 
 
 def measure(tables: Mapping[int, pd.DataFrame], mass_amu: float, target_GPa: float) -> Pressure:
@@ -56,7 +56,7 @@ def measure(tables: Mapping[int, pd.DataFrame], mass_amu: float, target_GPa: flo
     if not used:
         nan = float("nan")
         reason = f"the run is too short to judge its pressure: {4 * BLOCKS} finite frames a walker are needed"
-        return Pressure(nan, nan, nan, nan, nan, 0, Verdict(False, reason))
+        return Pressure(nan, nan, nan, nan, nan, 0, Check(False, reason))
     pressure, volume = (average([values[:, k] for values in used]) for k in (0, 1))
     margin = student.ppf(1 - SIGNIFICANCE / 2, pressure.freedom) * pressure.error
     passed = bool(abs(pressure.mean - target_GPa) <= margin)
@@ -73,5 +73,5 @@ def measure(tables: Mapping[int, pd.DataFrame], mass_amu: float, target_GPa: flo
         volume_error_A3=volume.error,
         density_mean_g_per_cm3=float(mass_amu / volume.mean * G_PER_CM3),
         n_samples=sum(map(len, used)),
-        verdict=Verdict(passed and len(used) == len(columns), reason),
+        verdict=Check(passed and len(used) == len(columns), reason),
     )

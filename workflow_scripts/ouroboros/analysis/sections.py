@@ -12,11 +12,11 @@ from ouroboros.analysis.freedom import Freedom
 from ouroboros.analysis.spectrum import HIGHEST_PER_CM
 from ouroboros.analysis.systems import near_temperature, same_system
 from ouroboros.analysis.velocities import VelocitySeries, even_runs
-from ouroboros.analysis.verdict import Verdict, all_of
+from ouroboros.analysis.verdict import Check, all_of
 from ouroboros.analysis.walkers import Walker
 from ouroboros.frames import Frames
 
-Section = tuple[dict, Verdict | None]
+Section = tuple[dict, Check | None]
 Tables = Mapping[int, pd.DataFrame]
 CURVE_POINTS = 400  # of the mean square displacement that are kept
 
@@ -67,9 +67,9 @@ def energy(tables: Tables, step_fs: float, n_atoms: int, ensemble: str, limit: f
     return numbers[worst] | {"worst_walker": worst, "walkers": numbers}, all_of(checks)
 
 
-def _of_walker(verdict: Verdict, name: int, among: Mapping, more: str = "") -> Verdict:
+def _of_walker(verdict: Check, name: int, among: Mapping, more: str = "") -> Check:
     where = f" (walker {name}{more})" if len(among) > 1 else ""
-    return Verdict(verdict.passed, verdict.reason + where)
+    return Check(verdict.passed, verdict.reason + where)
 
 
 def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, target_K: float | None) -> Section:
@@ -111,17 +111,17 @@ def connectivity(walkers: list[Walker]) -> Section:
         keep = walker.finite
         if not keep.all():
             step = walker.step[np.argmin(keep)]
-            checks.append(Verdict(False, f"walker {walker.name} has no finite positions and velocities at step {step}"))
+            checks.append(Check(False, f"walker {walker.name} has no finite positions and velocities at step {step}"))
         seen = bonds.changes(walker.positions[keep], walker.numbers, walker.step[keep], walker.cell[keep], walker.pbc)
         found += [asdict(change) | {"walker": walker.name} for change in seen]
     if found:
         first = min(found, key=lambda change: change["step"])
         (a, b), more = first["atoms"], f", the first of {len(found)} changes" if len(found) > 1 else ""
         what = f"the {first['pair']} bond of atoms {a} and {b} is {first['kind']} at step {first['step']}"
-        checks.append(Verdict(False, f"{what} of walker {first['walker']}{more}"))
+        checks.append(Check(False, f"{what} of walker {first['walker']}{more}"))
     kinds = [change["kind"] for change in found]
     section = {"n_broken": kinds.count("broken"), "n_formed": kinds.count("formed"), "changes": found}
-    return section, all_of(checks or [Verdict(True, "no bond broke or formed")])
+    return section, all_of(checks or [Check(True, "no bond broke or formed")])
 
 
 def distances(walkers: list[Walker], reference: Frames | None, target_K: float | None, settings: Compared) -> Section:
@@ -131,7 +131,7 @@ def distances(walkers: list[Walker], reference: Frames | None, target_K: float |
     model = _evenly(Frames.concatenate([walker.frames() for walker in walkers]), settings.max_frames)
     if not len(model):
         reason = "no frame of the run has finite positions"
-        return {"reason": f"N{reason[1:]}."}, Verdict(False, reason)
+        return {"reason": f"N{reason[1:]}."}, Check(False, reason)
     why, temperatures = "No reference frames were given.", None
     if reference is not None:
         why = "No reference frame is of the same system."

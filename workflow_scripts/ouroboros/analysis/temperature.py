@@ -9,7 +9,7 @@ from scipy.stats import beta, gamma, norm
 from scipy.stats import t as student
 
 from ouroboros.analysis.blocks import BLOCKS, average
-from ouroboros.analysis.verdict import Verdict, all_of
+from ouroboros.analysis.verdict import Check, all_of
 
 Ensemble = Literal["nve", "nvt"]
 Name = Literal["nve", "nvt", "langevin", "nose_hoover", "v_rescale", "npt"]  # nvt: any thermostat at constant volume
@@ -41,7 +41,7 @@ class Temperature:
     std_expected_K: float
     std_highest_K: float
     n_samples: int
-    verdict: Verdict
+    verdict: Check
 
 
 def statistics(name: Name) -> Ensemble:
@@ -177,7 +177,7 @@ def measure(
         std_expected_K=float(mean.mean * expected),
         std_highest_K=float(mean.mean * high),
         n_samples=n_samples,
-        verdict=all_of([Verdict(False, fault) for fault in faults] + checks),
+        verdict=all_of([Check(False, fault) for fault in faults] + checks),
     )
 
 
@@ -197,13 +197,13 @@ def _usable(series: Sequence[np.ndarray], needed: int) -> tuple[list[np.ndarray]
     return [values for values in sound if len(values) >= needed], faults
 
 
-def _inside(value: float, low: float, high: float, margin: float, what: str) -> Verdict:
+def _inside(value: float, low: float, high: float, margin: float, what: str) -> Check:
     theory = f"{low:.1f} K" if low == high else f"{low:.1f} to {high:.1f} K"
     passed = bool(low - margin <= value <= high + margin)
     verb = "agrees with" if passed else "does not fit"
-    return Verdict(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
+    return Check(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
 
 
 def _unusable(reason: str) -> Temperature:
     nan = float("nan")
-    return Temperature(nan, nan, nan, nan, nan, nan, nan, nan, 0, Verdict(False, reason))
+    return Temperature(nan, nan, nan, nan, nan, nan, nan, nan, 0, Check(False, reason))

@@ -12,6 +12,7 @@ from ase.data import covalent_radii
 from ase.md.verlet import VelocityVerlet
 from known_potentials import wells
 
+from ouroboros.analysis import conservation
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.calibration import gaussian
 from ouroboros.committee import Committee
@@ -158,6 +159,24 @@ def test_total_energy_is_conserved_to_second_order_in_the_time_step(committee, w
     assert fine < 2e-3
     # Velocity Verlet: the error falls with the square of the step, here sixteenfold.
     assert 8 < coarse / fine < 32
+
+
+def test_the_kernels_conserve_the_energy_as_schnetpack_does(committee_files, water):
+    """500 steps of water from one start: forces that differ by rounding alone give the same drift and fluctuation."""
+    fast, slow = Committee.load(committee_files), Committee.load(committee_files)
+    slow.one_by_one_because = "for comparison"
+    if fast.one_by_one_because:
+        pytest.skip(fast.one_by_one_because)
+    lines = []
+    for committee in (fast, slow):
+        walk = run(water.take([1]).to_atoms(), committee, steps=500)[0]
+        assert walk.survived
+        lines.append(conservation.measure(np.array(walk.step), np.add(walk.potential_eV, walk.kinetic_eV), 0.5, 3))
+    ours, theirs = lines
+    assert theirs.rms_fluctuation_eV > 1e-6
+    assert ours.rms_fluctuation_eV == pytest.approx(theirs.rms_fluctuation_eV, rel=0.05)
+    # what the fluctuation alone can make of the slope of a line through 500 steps
+    assert ours.drift_eV_per_step == pytest.approx(theirs.drift_eV_per_step, abs=0.1 * theirs.rms_fluctuation_eV / 500)
 
 
 def test_a_harmonic_well_swings_with_its_period():

@@ -6,6 +6,7 @@ rule analyse:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",
         velocities=f"{ROUND}/simulate/velocities.h5",
+        walkers=f"{ROUND}/simulate/walkers.csv",
         reference=f"{REFERENCE}/reference.db",
     output:
         summary=f"{ROUND}/analysis/analysis.json",

@@ -3,7 +3,13 @@
 
 def production_run():
     """What the analysis has to know of the production run."""
-    keys = ("ensemble", "temperature_K", "walkers", "steps", "stride", "timestep_fs")
+    keys = ("ensemble", "temperature_K", "friction_per_ps", "pressure_GPa", "walkers", "steps", "stride", "timestep_fs")
+    return {key: config["simulation"][key] for key in keys}
+
+
+def what_stops_a_walker():
+    """The limits of the production run."""
+    keys = ("closest_contact", "max_temperature_factor", "max_energy_jump_eV", "stop_at_bond_change")
     return {key: config["simulation"][key] for key in keys}
 
 

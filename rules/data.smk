@@ -173,7 +173,7 @@ rule check_oracle:
 
 
 rule check_reference:
-    """Stop before the first training where the test set leaks into it, or the oracle is another surface.
+    """Stop before the first training: the test set leaks, the oracle is another surface, or dynamics cannot begin.
 
     Its limits are no params: Snakemake looks for no other change below a job that has to run, and everything is below.
     """

@@ -53,6 +53,7 @@ else:
             runtime=240,
         params:
             settings=config["exploration"],
+            stress_weight=config["training"]["stress_weight"],
             seed=seed_for("explore"),
             device=config["device"],
             state=f"{STATES}/{{arm}}/round_{{r}}/explore",
@@ -69,6 +70,7 @@ rule simulate:
         trajectory=f"{ROUND}/simulate/nve.traj",
         thermo=f"{ROUND}/simulate/thermo.csv",
         velocities=f"{ROUND}/simulate/velocities.h5",
+        walkers=f"{ROUND}/simulate/walkers.csv",
     log:
         f"{LOGS}/{{arm}}/round_{{r}}/simulate.log",
     benchmark:
@@ -82,6 +84,7 @@ rule simulate:
         runtime=240,
     params:
         settings=config["simulation"],
+        stress_weight=config["training"]["stress_weight"],
         seed=seed_for("simulate"),
         device=config["device"],
         state=f"{STATES}/{{arm}}/round_{{r}}/simulate",

@@ -50,7 +50,11 @@ def molecule():
 
 def checks_of_reference():
     """What is judged before the first training; a run that asks for no label has no use for the oracle."""
-    files = {"leakage": f"{REFERENCE}/leakage.json"}
+    files = {
+        "leakage": f"{REFERENCE}/leakage.json",
+        "database": f"{REFERENCE}/reference.db",
+        "split": f"{REFERENCE}/split.npz",
+    }
     return files | ({"oracle": f"{REFERENCE}/oracle_check.json"} if LAST_ROUND else {})
 
 

@@ -29,6 +29,7 @@ rule scan_timesteps:
         settings=config["analysis"]["timestep_scan"],
         drift_limit_eV_per_step=config["analysis"]["drift_limit_eV_per_step"],
         run=production_run(),
+        limits=what_stops_a_walker(),
         device=config["device"],
     script:
         "../workflow_scripts/timestep_scan.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 from ouroboros.job import start
 
 with start(snakemake) as job:
-    from ouroboros.analysis.completion import Planned
+    from ouroboros.analysis.completion import Planned, reasons_to_stop
     from ouroboros.analysis.figures import draw
     from ouroboros.analysis.trajectory import analyse
     from ouroboros.records import write_json
@@ -17,9 +17,12 @@ with start(snakemake) as job:
         thermo,
         read_database(snakemake.input.reference),
         velocities=snakemake.input.velocities,
+        ended=reasons_to_stop(snakemake.input.walkers),
         planned=Planned(**{name: run[name] for name in ("walkers", "steps", "stride", "timestep_fs")}),
-        ensemble="nve" if run["ensemble"] == "nve" else "nvt",  # at constant pressure it is canonical too
+        ensemble=run["ensemble"],
+        friction_per_ps=run["friction_per_ps"],
         target_temperature_K=run["temperature_K"],
+        target_pressure_GPa=run["pressure_GPa"],
         **snakemake.params.settings,
     )
     failed = [check["reason"] for check in analysis["verdicts"].values() if not check["passed"]]

@@ -21,7 +21,7 @@ with start(snakemake) as job:
         result["spectra"].setdefault("reason", run["reason"])
     write_json(output.summary, result)
     vibrations_figure.draw(result, output.figure, run["level_of_theory"])
-    lines = ["mode,oracle_per_cm,model_per_cm,difference_per_cm"]
+    lines = [",".join(vibrations.COLUMNS)]
     if "modes" in result["harmonic"]:
         table = vibrations.side_by_side(oracle, model)
         lines = table.to_csv(index=False, float_format="%.3f").splitlines()

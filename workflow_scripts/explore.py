@@ -10,15 +10,20 @@ with start(snakemake) as job:
     from ouroboros.calibration import Calibration
     from ouroboros.datasets import TRAIN
     from ouroboros.dynamics import Ensemble, Limits, SavedRun, fingerprint, run_walkers
+    from ouroboros.ensemble_checks import untrained_stress
     from ouroboros.frames import Frames
     from ouroboros.records import read_json
+    from ouroboros.sampling import draw_starts
     from ouroboros.trajectories import walker_table, write_exploration, write_images
 
     files, params, settings = snakemake.input, snakemake.params, snakemake.params.settings
     rng, walkers, timestep_fs = np.random.default_rng(params.seed), settings["walkers"], settings["timestep_fs"]
+    warning = untrained_stress(settings["ensemble"], params.stress_weight)
+    if warning:
+        job.say(warning)
     dataset = Frames.load(files.dataset)
     trained = np.flatnonzero(dataset.columns["subset"] == TRAIN)
-    chosen = np.concatenate([rng.choice(trained, walkers), rng.choice(trained, settings["replace"])])
+    chosen = draw_starts(trained, walkers + settings["replace"], rng)
     structures = dataset.take(chosen).to_atoms()
     work = fingerprint([*files.models, files.dataset, files.calibration], settings, params.seed, job.device)
     walks = run_walkers(

@@ -13,6 +13,7 @@ with start(snakemake) as job:
     from ouroboros.constant_energy import estimate, trajectory
     from ouroboros.oracles import make_oracle, structure_settings, with_files
     from ouroboros.records import write_json
+    from ouroboros.sampling import steps_within
 
     params, run, path = snakemake.params, snakemake.params.run, os.path.abspath(snakemake.output.trajectory)
     starts = first_frames(snakemake.input.trajectory)[: params.walkers]
@@ -37,7 +38,7 @@ with start(snakemake) as job:
         if "reason" in content:
             job.say(f"oracle's MD left out: {content['reason']}")
             starts = []
-        stride = max(int(params.every_fs / timestep_fs + 1e-6), 1)
+        stride = max(steps_within(params.every_fs, timestep_fs), 1)
         for atoms in starts:
             walker = int(atoms.info["walker"])
             for frame in trajectory(atoms, calculator(atoms), timestep_fs, run["steps"], stride, walker):

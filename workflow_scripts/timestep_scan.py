@@ -8,6 +8,7 @@ with start(snakemake) as job:
     from ouroboros.analysis import timestep_figure, timestep_scan
     from ouroboros.analysis.plain import plain
     from ouroboros.analysis.walkers import first_frames
+    from ouroboros.calibration import gaussian
     from ouroboros.dynamics import Limits, run_walkers
     from ouroboros.records import write_json
     from ouroboros.trajectories import thermo_table
@@ -26,7 +27,8 @@ with start(snakemake) as job:
             steps=round(length_fs / timestep_fs),
             stride=max(1, round(max(settings["timesteps_fs"]) / timestep_fs)),  # samples equally far apart in time
             rng=np.random.default_rng(0),  # nothing is drawn: the momenta are given and there is no thermostat
-            limits=Limits(max_temperature_factor=10.0),
+            limits=Limits.from_settings(snakemake.params.limits, gaussian()),
+            report=True,
         )
         thermos[timestep_fs] = thermo_table(walks, timestep_fs)
         print(f"{timestep_fs:g} fs: {sum(walk.survived for walk in walks)} of {len(walks)} walkers came to the end")

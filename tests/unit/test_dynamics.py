@@ -12,6 +12,7 @@ from ase.data import covalent_radii
 from ase.md.verlet import VelocityVerlet
 from known_potentials import wells
 
+from ouroboros.analysis import conservation
 from ouroboros.calculator import CommitteeCalculator
 from ouroboros.calibration import gaussian
 from ouroboros.committee import Committee
@@ -160,6 +161,24 @@ def test_total_energy_is_conserved_to_second_order_in_the_time_step(committee, w
     assert 8 < coarse / fine < 32
 
 
+def test_the_kernels_conserve_the_energy_as_schnetpack_does(committee_files, water):
+    """500 steps of water from one start: forces that differ by rounding alone give the same drift and fluctuation."""
+    fast, slow = Committee.load(committee_files), Committee.load(committee_files)
+    slow.one_by_one_because = "for comparison"
+    if fast.one_by_one_because:
+        pytest.skip(fast.one_by_one_because)
+    lines = []
+    for committee in (fast, slow):
+        walk = run(water.take([1]).to_atoms(), committee, steps=500)[0]
+        assert walk.survived
+        lines.append(conservation.measure(np.array(walk.step), np.add(walk.potential_eV, walk.kinetic_eV), 0.5, 3))
+    ours, theirs = lines
+    assert theirs.rms_fluctuation_eV > 1e-6
+    assert ours.rms_fluctuation_eV == pytest.approx(theirs.rms_fluctuation_eV, rel=0.05)
+    # what the fluctuation alone can make of the slope of a line through 500 steps
+    assert ours.drift_eV_per_step == pytest.approx(theirs.drift_eV_per_step, abs=0.1 * theirs.rms_fluctuation_eV / 500)
+
+
 def test_a_harmonic_well_swings_with_its_period():
     """ω² = k / m: the units of time, mass and force together."""
     start = Atoms("He2", [[0.3, 0, 0], [-0.3, 0, 0]])
@@ -265,6 +284,19 @@ def test_frames_are_kept_at_every_stride_with_step_zero(committee, water):
         assert len(values) == 5
     assert walk.survived and walk.ended == REACHED_END and walk.last_step == 20
     assert not np.array_equal(walk.positions[0], walk.positions[1])
+
+
+def test_the_spread_of_every_kept_frame_is_that_of_the_prediction(committee, frames):
+    """What the committee says of the kept positions: energy, each atom's force, and the calibrated mean over atoms."""
+    starts = [*frames.take(frames.n_atoms == 3).to_atoms()[:2], frames.take(frames.n_atoms == 6).to_atoms()[0]]
+    limits = Limits(calibration=replace(gaussian(), scale=2.0, power=0.8))
+    for walk in run(starts, committee, steps=6, stride=3, limits=limits, ensemble=langevin(10.0)):
+        expected = committee.predict(Frames.from_atoms([Atoms(walk.numbers, p) for p in walk.positions]))
+        spread = expected.force_std.reshape(3, -1)
+        np.testing.assert_allclose(walk.force_std, spread, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(walk.energy_std, expected.energy_std, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(walk.mean_uncertainty, (2 * spread**0.8).mean(axis=1), rtol=1e-3)
+        np.testing.assert_allclose(walk.uncertainty, (2 * spread**0.8).max(axis=1), rtol=1e-3)
 
 
 def test_the_starting_structures_are_not_moved(committee, water):

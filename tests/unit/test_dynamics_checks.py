@@ -23,6 +23,15 @@ from ouroboros.config import ConfigError, load_experiment
         ({"simulation": {"velocities_every_fs": 0.4}}, ["'simulation.velocities_every_fs' is 0.4", "0.5 fs"]),
         ({"exploration": {"stride_fs": 7.3}}, ["'exploration.stride_fs' is 7.3", "whole number of time steps"]),
         ({"exploration": {"length_ps": 0.001}}, ["'exploration.length_ps' is 0.001", "no frame would be kept"]),
+        ({"exploration": {"grace_steps": 1000}}, ["'exploration.grace_steps' is 1000", "1000 steps", "lower it"]),
+        (
+            {"analysis": {"timestep_scan": {"timesteps_fs": [0.5, 1.0, 0.5]}}},
+            ["'analysis.timestep_scan.timesteps_fs' holds 0.5 more than once"],
+        ),
+        (
+            {"analysis": {"timestep_scan": {"timesteps_fs": [0.5, 4.0], "length_ps": 0.05}}},
+            ["'analysis.timestep_scan.length_ps' is 0.05", "4 fs", "at least 0.08"],
+        ),
         ({"simulation": {"steps": 100}}, ["'simulation.steps' is 100", "fewer than 20 frames"]),
     ],
 )

@@ -46,3 +46,8 @@ def test_an_experiment_of_that_name_is_never_written_into(tmp_path: Path, monkey
     written = write_quick(Path("my.yaml"))
     assert load_experiment(yaml.safe_load(written.read_text(encoding="utf-8")))["name"] == "ethanol_quick"
     assert write_quick(Path("my.yaml")) == written  # its own folder may be there
+
+
+def test_grace_that_a_short_walker_would_never_leave_is_left_out():
+    settings = load_experiment({"exploration": {"length_ps": 5.0, "grace_steps": 5000}})
+    assert quick_settings(settings)["exploration"]["grace_steps"] == 0

@@ -128,6 +128,14 @@ def test_fates_add_up(strategy):
     assert fates["walker"].tolist() == explored().columns["walker"].tolist()
 
 
+def test_fates_tell_the_mean_over_atoms_and_the_spread_of_the_energy():
+    frames = explored().with_columns(mean_uncertainty=np.linspace(0, 0.1, 100), energy_std=np.linspace(0, 0.02, 100))
+    fates = run(frames=frames).fates
+    np.testing.assert_array_equal(fates["mean_uncertainty_eV_per_A"], frames.columns["mean_uncertainty"])
+    np.testing.assert_array_equal(fates["energy_std_eV"], frames.columns["energy_std"])
+    assert run().fates["energy_std_eV"].isna().all()  # an exploration of before they were kept
+
+
 def test_committee_chooses_from_the_most_uncertain_pool():
     selection, uncertainty = run(), explored().columns["uncertainty"]
     sound = np.arange(4, 100)

@@ -9,6 +9,7 @@ import torch_sim as ts
 from ase.build import molecule
 
 from ouroboros.committee import Committee
+from ouroboros.dynamics import run_walkers
 from ouroboros.frames import Frames
 from ouroboros.torchsim_model import CommitteeModel, energy_spread
 
@@ -32,6 +33,16 @@ def walkers():
 def evaluate(committee, structures):
     model = CommitteeModel(committee)
     return model(ts.initialize_state(structures, model.device, model.dtype))
+
+
+def test_an_element_that_the_committee_never_saw_is_refused(exact):
+    with pytest.raises(ValueError, match="not trained on N, only on H, C, O: add labelled structures"):
+        evaluate(exact, [molecule("H2O"), molecule("NH3")])
+    with pytest.raises(ValueError, match="not trained on N"):  # before the first step, though a spare alone has it
+        run_walkers(
+            [molecule("H2O")], exact, temperatures_K=300.0, timestep_fs=0.5, steps=1, stride=1,
+            rng=np.random.default_rng(0), spares=[molecule("NH3")],
+        )  # fmt: skip
 
 
 def test_spread_is_that_of_the_prediction(exact):

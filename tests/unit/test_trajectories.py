@@ -1,5 +1,7 @@
 """Walks on disk: nothing lost on the way, and ASE reads the production run in one line."""
 
+from dataclasses import replace
+
 import ase.io
 import h5py
 import numpy as np
@@ -7,7 +9,9 @@ import pandas as pd
 import pytest
 from ase import units
 
+from ouroboros.calibration import gaussian
 from ouroboros.dynamics import run_walkers
+from ouroboros.reference.pool import as_walks
 from ouroboros.trajectories import (
     read_crossings,
     read_exploration,
@@ -204,6 +208,32 @@ def test_the_frame_that_stopped_a_walker_is_kept_apart(tmp_path):
     assert figures == {"walker": [1], "step": [27], "uncertainty": [1.5], "max_force": [9.0]}
     with h5py.File(tmp_path / "trajectory.h5") as file:
         assert file["walker_0001"].attrs["ended"] == stopped.ended
+
+
+def test_the_spread_of_explored_frames_comes_back(tmp_path):
+    walk, of_before = a_walk(0, 2), a_walk(1, 1)
+    walk.force_std, walk.energy_std = [np.array([0.1, 0.2, 0.3])] * 2, [0.01, 0.02]
+    walk.mean_uncertainty = [0.3, 0.4]
+    write_exploration(tmp_path / "trajectory.h5", [walk, of_before], 0.5)
+    columns = read_exploration(tmp_path / "trajectory.h5").columns
+    np.testing.assert_array_equal(columns["energy_std"], [0.01, 0.02, np.nan])
+    np.testing.assert_array_equal(columns["mean_uncertainty"], [0.3, 0.4, np.nan])
+    with h5py.File(tmp_path / "trajectory.h5") as file:
+        np.testing.assert_allclose(file["walker_0000/force_std"], [[0.1, 0.2, 0.3]] * 2, rtol=1e-6)
+
+
+def test_the_scored_pool_tells_the_spread_as_an_exploration_does(committee, frames):
+    pool = frames.with_columns(place=np.arange(len(frames)))
+    prediction = committee.predict(pool)
+    walks = as_walks(pool, prediction, replace(gaussian(), scale=3.0))
+    rows = [step - 1 for walk in walks for step in walk.step]
+    assert sorted(rows) == list(range(len(frames)))
+    np.testing.assert_array_equal([e for walk in walks for e in walk.energy_std], prediction.energy_std[rows])
+    atoms = np.split(prediction.force_std, np.cumsum(pool.n_atoms)[:-1])
+    means = [u for walk in walks for u in walk.mean_uncertainty]
+    np.testing.assert_allclose(means, [3 * atoms[row].mean() for row in rows])
+    for row, kept in zip(rows, (std for walk in walks for std in walk.force_std), strict=True):
+        np.testing.assert_allclose(kept, atoms[row], rtol=1e-6)
 
 
 def test_explored_frames_are_ase_atoms_in_one_line(walks, tmp_path):

@@ -22,7 +22,7 @@ SHARED = [
     *(f"test/{name}" for name in ("metrics.json", "predictions.npz", "errors.csv")),
     *(f"test/{name}" for name in ("parity.svg", "errors.svg", "uncertainty.svg")),
     *(f"explore/{name}" for name in ("trajectory.h5", "walkers.csv", "walkers.traj")),
-    *(f"simulate/{name}" for name in ("nve.traj", "thermo.csv")),
+    *(f"simulate/{name}" for name in ("nve.traj", "thermo.csv", "velocities.h5", "walkers.csv")),
     *(f"analysis/{name}" for name in ("analysis.json", "energy.svg", "spectrum.svg", "distances.svg")),
 ]
 OWN = [
@@ -100,6 +100,12 @@ def test_committee_members_differ(finished: Path):
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     members = read(folder / "test/metrics.json")["members"]
     assert members[0]["force_mae_meV_per_A"] != members[1]["force_mae_meV_per_A"]
+
+
+def test_no_structure_starts_two_walkers_while_others_are_left(finished: Path):
+    for name, walkers in (("explore", 4), ("simulate", 2)):
+        table = pd.read_csv(finished / f"results/tiny/committee-42/round_1/{name}/walkers.csv")
+        assert table["started_from"].is_unique and len(table) >= walkers
 
 
 def test_production_trajectories_open_in_ase_with_velocities(finished: Path):

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
-from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .committee import Committee
@@ -25,6 +23,12 @@ class CommitteeCalculator(Calculator):
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 (ASE declares it so)
 
     def __init__(self, committee: Committee, **kwargs: Any):
+        """Take a committee.
+
+        Args:
+            committee: any; it is copied to evaluate the stress where it does not and a periodic structure comes.
+            kwargs: what every ASE calculator takes, `label` and the like.
+        """
         super().__init__(**kwargs)
         self.committee = committee
         self._with_stress: Committee | None = None  # made when a periodic structure comes
@@ -37,7 +41,7 @@ class CommitteeCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         structure: Any = self.atoms  # ASE sets it
-        self._check_elements(structure)
+        self.committee.refuse_unknown(structure.numbers)
         frames = Frames.from_atoms([structure])
         prediction = self._committee_for(frames).predict(frames)
         stress, stress_std = prediction.stress, prediction.stress_std
@@ -51,15 +55,6 @@ class CommitteeCalculator(Calculator):
         if stress is not None and stress_std is not None and frames.volume[0] > 0:
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0])
             self.results["stress_std"] = full_3x3_to_voigt_6_stress(stress_std[0])
-
-    def _check_elements(self, structure: Any) -> None:
-        known = np.flatnonzero(self.committee.energy_offsets.any(axis=0))  # an element of the training set has one
-        unknown = sorted(set(structure.symbols[~np.isin(structure.numbers, known)]))
-        if len(known) and unknown:
-            raise ValueError(
-                f"the committee was not trained on {', '.join(unknown)}, only on "
-                f"{', '.join(chemical_symbols[z] for z in known)}: add labelled structures with it"
-            )
 
     def _committee_for(self, frames: Frames) -> Committee:
         if not frames.volume[0] > 0:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 from schnetpack import properties
 from schnetpack.md.utils import activate_model_stress
 from schnetpack.model import NeuralNetworkPotential
@@ -133,6 +134,23 @@ class Committee:
             return self
         return Committee(deepcopy(self.members), self.energy_offsets, self.cutoff, self.device, stress=True)
 
+    def refuse_unknown(self, numbers: np.ndarray) -> None:
+        """Refuse atoms of which the members were never told: their energy and forces would mean nothing.
+
+        Args:
+            numbers: (n_atoms,) atomic numbers.
+
+        Raises:
+            ValueError: an element that it was not trained on; of members without any offset nothing is known.
+        """
+        known = np.flatnonzero(self.energy_offsets.any(axis=0))  # an element of the training set has one
+        unknown = np.setdiff1d(numbers, known)
+        if len(known) and len(unknown):
+            raise ValueError(
+                f"the committee was not trained on {', '.join(chemical_symbols[z] for z in unknown)}, only on "
+                f"{', '.join(chemical_symbols[z] for z in known)}: add labelled structures with it"
+            )
+
     @cached_property
     def one_by_one_because(self) -> str:
         """Why SchNetPack evaluates the members, one after another; empty where the kernels evaluate them together."""
@@ -202,7 +220,16 @@ class Committee:
         return Evaluation(energy, forces, stress * sign[:, None, None])
 
     def predict(self, frames: Frames, batch_size: int = 64) -> Prediction:
-        """Energies and forces of every member for every frame, and the stress from a committee that evaluates it."""
+        """Energies and forces of every member for every frame, and the stress from a committee that evaluates it.
+
+        Args:
+            frames: structures; labels that they carry are not looked at.
+            batch_size: frames at a time; the result does not depend on it beyond rounding.
+
+        Returns:
+            Energies with the members' offsets (eV), forces (eV/Å) and, from a committee that evaluates it, the stress
+            (eV/Å³).
+        """
         if not len(frames):
             energy, forces, stress = (np.zeros((len(self.members), 0, *shape)) for shape in ((), (3,), (3, 3)))
             return Prediction(energy, forces, frames.n_atoms, stress if self.stress else None)

@@ -44,7 +44,7 @@ def quick_settings(settings: dict[str, Any]) -> dict[str, Any]:
     quick["training"] |= {"steps": STEPS, "epochs": None, "early_stopping_patience": None}
     _lower(quick["exploration"], walkers=4)
     quick["exploration"]["temperatures_K"] = quick["exploration"]["temperatures_K"][:4]
-    quick["exploration"] |= {"hard_limit_eV_per_A": 1000.0, "max_temperature_factor": 1000.0}
+    quick["exploration"] |= {"hard_limit_eV_per_A": 1000.0, "max_temperature_factor": 1000.0, "grace_steps": 0}
     quick["selection"] |= {"per_round": LABELS, "low_eV_per_A": 0.0, "force_cap_eV_per_A": 1000.0}
     quick["simulation"] |= {"walkers": 2, "steps": 40, "stride": 2}
     strategies = quick["rounds"]["strategies"]

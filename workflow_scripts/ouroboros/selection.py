@@ -88,11 +88,14 @@ def select(
         "uncertain_fraction": uncertain / len(sound) if len(sound) else None,
         "fates": {str(name): int(n) for name, n in pd.Series(fate).value_counts().items()},
     }
+    unknown = np.full(len(explored), np.nan)
     fates = pd.DataFrame(
         {
             "walker": explored.columns["walker"],
             "step": explored.columns["step"],
             "uncertainty_eV_per_A": uncertainty,
+            "mean_uncertainty_eV_per_A": explored.columns.get("mean_uncertainty", unknown),
+            "energy_std_eV": explored.columns.get("energy_std", unknown),
             "max_force_eV_per_A": explored.columns["max_force"],
             "fate": fate,
         }

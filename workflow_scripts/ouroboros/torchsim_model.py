@@ -26,6 +26,7 @@ class CommitteeModel(ModelInterface):
     """
 
     def __init__(self, committee: Committee):
+        """Take a committee; the stress is evaluated where it evaluates it."""
         super().__init__()
         self.committee = committee
         self._device, self._dtype = torch.device(committee.device), torch.float64
@@ -33,6 +34,7 @@ class CommitteeModel(ModelInterface):
         self._energy_offsets = torch.tensor(committee.energy_offsets, dtype=self._dtype, device=self._device)
         self._radii = torch.tensor(covalent_radii, device=self._device)
         self._skin = 0.0 if committee.one_by_one_because else SKIN  # SchNetPack computes pairs beyond the cutoff too
+        self._checked: torch.Tensor | None = None  # atomic numbers that the committee is known to know
         self.kept: _KeptPairs | None = None  # saved with a run: another list adds up in another order
 
     def forward(self, state: ts.SimState, **_: object) -> dict[str, torch.Tensor]:
@@ -45,9 +47,15 @@ class CommitteeModel(ModelInterface):
             positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii, inf where
             there is no pair; stress (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates
             it.
+
+        Raises:
+            ValueError: an element that the committee was not trained on.
         """
-        pairs = self._neighbours(state)
         numbers = state.atomic_numbers.long()
+        if self._checked is None or not torch.equal(numbers, self._checked):  # once, not at every step
+            self.committee.refuse_unknown(numbers.cpu().numpy())
+            self._checked = numbers.clone()
+        pairs = self._neighbours(state)
         evaluation = self.committee.evaluate(numbers, state.positions, state.row_vector_cell, state.system_idx, pairs)
         energies, forces = evaluation.energy.double(), evaluation.forces.double()
         no_system = state.positions.new_zeros(state.n_systems)

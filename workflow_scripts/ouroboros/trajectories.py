@@ -14,6 +14,7 @@ from .frames import SPIN_STATE, Frames
 from .walk import Walk
 
 EXPLORED = ("walker", "step", "uncertainty", "max_force")  # columns of explored frames
+SPREAD = ("mean_uncertainty", "energy_std")  # columns of explored frames too; NaN in files of before they were kept
 WALKERS = (
     "walker", "started_from", "replaces", "began_at_step", "target_K", "last_step", "time_ps", "survived", "ended",
     "bond_change", "frames", "mean_temperature_K", "max_uncertainty_eV_per_A",
@@ -24,8 +25,15 @@ SCALARS = ("step", "potential_eV", "kinetic_eV", "temperature_K", "uncertainty",
 def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: float) -> None:
     """Write one HDF5 group a walker: `positions` (n_frames, n_atoms, 3) Å, `numbers`, `cell`, and SCALARS (n_frames,).
 
-    `uncertainty` (calibrated) and `max_force` are in eV/Å. Where the cell moved, `cells` (n_frames, 3, 3) Å are those
-    of the frames. The frame that stopped a walker stands beside them as `crossing/positions` and `crossing/cell`.
+    `uncertainty` (calibrated, the largest over the atoms), `mean_uncertainty` (its mean over them) and `max_force` are
+    in eV/Å, `energy_std` in eV; `force_std` (n_frames, n_atoms) float32 is each atom's bare spread, eV/Å. Where the
+    cell moved, `cells` (n_frames, 3, 3) Å are those of the frames. The frame that stopped a walker stands beside them
+    as `crossing/positions` and `crossing/cell`.
+
+    Args:
+        path: the file.
+        walks: one a walker.
+        timestep_fs: time step, fs.
     """
     with h5py.File(path, "w") as file:
         file.attrs.update(timestep_fs=timestep_fs, length="Å", energy="eV", force="eV/Å", temperature="K")
@@ -37,6 +45,10 @@ def write_exploration(path: str | Path, walks: Sequence[Walk], timestep_fs: floa
             group.attrs.update(replaces=-1 if walk.replaces is None else walk.replaces, bond_change=walk.bond_change)
             for name in SCALARS:
                 group[name] = np.array(getattr(walk, name))
+            if walk.force_std:
+                group["force_std"] = np.array(walk.force_std, dtype=np.float32)
+                for name in SPREAD:
+                    group[name] = np.array(getattr(walk, name))
             if walk.cells:
                 group["cells"] = np.array(walk.cells)
             if walk.crossing is not None:
@@ -49,14 +61,16 @@ def read_exploration(path: str | Path) -> Frames:
     """All kept frames but the first of each walker, which is the training frame that it started from.
 
     Returns:
-        Unlabelled frames with the columns EXPLORED, and those of SPIN_STATE where every walker has its own; zero
-        frames where no walker came so far.
+        Unlabelled frames with the columns EXPLORED and SPREAD, and those of SPIN_STATE where every walker has its own;
+        zero frames where no walker came so far.
     """
     images = []
     with h5py.File(path) as file:
         for name in sorted(file):
             group = file[name]
             scalars = {key: group[key][:] for key in EXPLORED if key != "walker"}
+            unknown = np.full(len(group["step"]), np.nan)
+            scalars |= {key: group[key][:] if key in group else unknown for key in SPREAD}
             cells = group["cells"][:] if "cells" in group else None
             for i, positions in enumerate(group["positions"][:]):
                 if scalars["step"][i] > 0:
@@ -87,7 +101,7 @@ def _explored(group: h5py.Group, name: str, positions: np.ndarray, cell: np.ndar
 
 def _frames(images: list[Atoms]) -> Frames:
     frames = Frames.from_atoms(images)
-    return frames if images else frames.with_columns(**{name: [] for name in EXPLORED})
+    return frames if images else frames.with_columns(**{name: [] for name in EXPLORED + SPREAD})
 
 
 def walker_table(

@@ -29,10 +29,15 @@ class Walk:
     """One walker's kept frames, each list one entry a frame, and how it ended.
 
     Attributes:
+        numbers: (n_atoms,) atomic numbers; cell: (3, 3) Å and pbc: (3,), those of its start.
+        target_K: temperature that it was to have when it began.
         degrees_of_freedom: by which its temperature is told.
         energy_offset_eV: the atoms' part of the potential energy, the same for every frame.
         step, potential_eV, kinetic_eV, temperature_K: scalars; the potential includes the offset.
         uncertainty, max_force: largest calibrated force uncertainty and largest force over the atoms, eV/Å.
+        mean_uncertainty: mean of that uncertainty over the atoms, eV/Å.
+        energy_std: the members' standard deviation of the energy, eV.
+        force_std: (n_atoms,) eV/Å a frame, length of the members' standard deviation of each atom's force, bare.
         positions: (n_atoms, 3) Å; momenta: (n_atoms, 3) in ASE's units.
         ended: the reason; last_step: the last step that was good.
         spin_state: `charge` and `multiplicity`, where the structure that it started from carries its own.
@@ -67,6 +72,9 @@ class Walk:
     bond_change: str = ""
     cells: list[np.ndarray] = field(default_factory=list)
     pressure_GPa: list[float] = field(default_factory=list)
+    mean_uncertainty: list[float] = field(default_factory=list)
+    energy_std: list[float] = field(default_factory=list)
+    force_std: list[np.ndarray] = field(default_factory=list)
     velocities: list[np.ndarray] = field(default_factory=list)
     crossing: Crossing | None = None
 

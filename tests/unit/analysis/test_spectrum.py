@@ -4,7 +4,14 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 from ase.md.verlet import VelocityVerlet
 
-from ouroboros.analysis.spectrum import PER_CM_PER_THZ, average, peaks, velocity_autocorrelation, vibrational_density
+from ouroboros.analysis.spectrum import (
+    PER_CM_PER_THZ,
+    average,
+    broadening,
+    peaks,
+    velocity_autocorrelation,
+    vibrational_density,
+)
 
 INTERVAL = 2.0  # fs
 
@@ -96,6 +103,25 @@ def test_md_of_a_harmonic_diatomic_vibrates_at_sqrt_k_over_mu():
     line = omega / (2 * np.pi) * 1e3 * PER_CM_PER_THZ
     highest = max(peaks(spectrum), key=lambda peak: peak.relative_height)
     assert highest.frequency_per_cm == pytest.approx(line, abs=spectrum.frequency_per_cm[1])
+
+
+def test_friction_broadens_a_line_to_its_width():
+    """40 independent oscillators of 1,000 cm^-1 in a Langevin bath, integrated by BAOAB."""
+    rng, dt, friction = np.random.default_rng(0), 1e-3, 10.0  # ps, 1/ps
+    omega = 2 * np.pi * 1000 / PER_CM_PER_THZ
+    keep = np.exp(-friction * dt)
+    x, v, velocities = np.zeros((40, 3)), rng.normal(size=(40, 3)), []
+    for _ in range(16000):
+        v = v - omega**2 * x * dt / 2
+        x = x + v * dt / 2
+        v = keep * v + np.sqrt(1 - keep**2) * rng.normal(size=v.shape)
+        x = x + v * dt / 2
+        v = v - omega**2 * x * dt / 2
+        velocities.append(v)
+    result = vibrational_density(np.array(velocities), np.ones(40), 1.0)
+    high = result.frequency_per_cm[result.density_cm > result.density_cm.max() / 2]
+    assert broadening(friction) == pytest.approx(53.09, abs=0.01)
+    assert np.ptp(high) == pytest.approx(broadening(friction), rel=0.2)
 
 
 def test_average_weighs_runs_equally_and_refuses_other_axes():

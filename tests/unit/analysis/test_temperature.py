@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from ase import units
+from scipy.stats import kstest
 
-from ouroboros.analysis.temperature import fluctuation, measure
+from ouroboros.analysis.temperature import densities, fluctuation, measure
 
 F = 24  # kinetic degrees of freedom
 
@@ -134,6 +135,28 @@ def test_scatter_between_runs_is_that_of_their_means():
         np.mean([run.mean_scatter_K for run in runs]), rel=0.25
     )
     assert runs[0].mean_error_K < 0.2 * runs[0].mean_scatter_K
+
+
+@pytest.mark.parametrize(("f", "p"), [(1, 1), (3, 3), (24, 21), (27, 21)])
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_distributions_have_the_mean_and_the_fluctuation_of_theory(f, p, ensemble):
+    sigmas = dict(zip(("lowest", "expected", "highest"), fluctuation(f, p, ensemble), strict=True))
+    found = densities(300.0, f, p, ensemble)
+    assert set(found) == ({"expected"} if ensemble == "nvt" else set(sigmas))
+    for key, of in found.items():
+        assert of.mean() == pytest.approx(300.0)
+        assert of.std() == pytest.approx(300.0 * sigmas[key])
+
+
+def test_temperatures_are_distributed_as_theory_has_it():
+    rng = np.random.default_rng(0)
+    canonical_K = 300.0 / 6 * (rng.normal(size=(20000, 6)) ** 2).sum(axis=1)
+    assert kstest(canonical_K, densities(300.0, 6, 6, "nvt")["expected"].cdf).pvalue > 0.01
+    on_shell = rng.normal(size=(20000, 12))  # a point of the energy surface of six oscillators
+    share = (on_shell[:, :6] ** 2).sum(axis=1) / (on_shell**2).sum(axis=1)
+    assert kstest(600.0 * share, densities(300.0, 6, 6, "nve")["expected"].cdf).pvalue > 0.01
+    one_mode = 600.0 * np.sin(np.random.default_rng(1).uniform(0, np.pi, 20000)) ** 2
+    assert kstest(one_mode, densities(300.0, 1, 1, "nve")["lowest"].cdf).pvalue > 0.01
 
 
 def test_unknown_ensemble_and_no_freedom_are_refused():

@@ -12,7 +12,7 @@ from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_mom
 from ase.md.verlet import VelocityVerlet
 
 from ouroboros.analysis import figures
-from ouroboros.analysis.completion import Planned
+from ouroboros.analysis.completion import Planned, reasons_to_stop
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.trajectory import analyse
 from ouroboros.analysis.walkers import read_thermo, read_walkers, timestep_fs
@@ -25,6 +25,7 @@ SECTIONS = {
     "completion",
     "conservation",
     "temperature",
+    "pressure",
     "bonds",
     "distances",
     "spectrum",
@@ -208,6 +209,22 @@ def test_frames_that_are_not_finite_fail_the_run_and_the_rest_is_drawn(copper, t
     assert {path.name for path in figures.draw(result, thermo, tmp_path)} == FIGURES
 
 
+def test_verdict_tells_why_the_first_walker_stopped(copper, tmp_path):
+    table = pd.DataFrame(
+        {
+            "walker": [0, 1],
+            "survived": [False, True],
+            "ended": ["Cu-Cu bond broken at step 7 of the lead-in", "reached its end"],
+        }
+    )
+    table.to_csv(tmp_path / "walkers.csv", index=False)
+    ended = reasons_to_stop(tmp_path / "walkers.csv")
+    result = analyse(*stopped(*copper, 0, 0), None, planned=PLANNED, ended=ended)
+    assert result["completion"]["ended"] == {"0": "Cu-Cu bond broken at step 7 of the lead-in"}
+    reason = result["verdicts"]["completion"]["reason"]
+    assert reason.endswith("walker 0 before its first frame: Cu-Cu bond broken at step 7 of the lead-in")
+
+
 def test_without_a_plan_the_longest_walker_tells_who_stopped_early(copper):
     assert analyse(*copper, None)["verdicts"]["completion"]["passed"]
     result = analyse(*stopped(*copper, 1, 60), None)
@@ -297,10 +314,69 @@ def test_broken_bond_is_reported_with_its_walker_and_step(water):
     assert not result["verdicts"]["bonds"]["passed"]
 
 
-def test_thermostatted_run_has_no_verdict_on_its_energy(copper):
-    result = analyse(*copper, None, ensemble="nvt")
+@pytest.mark.parametrize("name", ["nvt", "langevin", "nose_hoover", "v_rescale", "npt"])
+def test_thermostatted_run_has_no_verdict_on_its_energy(copper, name):
+    result = analyse(*copper, None, ensemble=name)
+    assert result["system"]["ensemble"] == name
+    theory = result["temperature"]
+    assert theory["temperature_std_lowest_K"] == theory["temperature_std_highest_K"]  # canonical
     assert "conservation" not in result["verdicts"]
     assert "thermostat" in result["conservation"]["reason"]
+
+
+def test_constant_pressure_is_judged_from_the_columns_of_the_cell(copper):
+    frames, thermo = copper
+    columns = {"pressure_GPa": np.random.default_rng(0).normal(2.0, 1.0, len(thermo)), "volume_A3": 378.0}
+    result = analyse(frames, thermo.assign(**columns), None, ensemble="npt", target_pressure_GPa=2.0)
+    assert result["verdicts"]["pressure"]["passed"], result["verdicts"]["pressure"]["reason"]
+    assert result["pressure"]["density_mean_g_per_cm3"] == pytest.approx(32 * 63.546 / 378 * 1.66054, rel=1e-4)
+    for without in (analyse(frames, thermo.assign(**columns), None), analyse(frames, thermo, None, ensemble="npt")):
+        assert "pressure" not in without["verdicts"] and without["pressure"]["reason"]
+
+
+def test_ensemble_of_another_name_is_refused(copper):
+    with pytest.raises(ValueError, match="'berendsen' is none of nve, nvt, langevin"):
+        analyse(*copper, None, ensemble="berendsen")
+
+
+def test_friction_is_warned_of_where_it_changes_a_spectrum_or_a_diffusion_coefficient(copper, tmp_path):
+    result = analyse(*copper, None, ensemble="langevin", friction_per_ps=10.0)
+    assert result["spectrum"]["resolution_per_cm"] == pytest.approx(10 / (2 * np.pi) * 33.356, rel=1e-3)
+    assert "broadens each line by some 53 cm" in result["spectrum"]["warning"]
+    assert "D is too low" in result["diffusion"]["warning"]
+    figures.draw(result, copper[1], tmp_path)
+    assert "D is too low" in (tmp_path / "msd.svg").read_text()
+    assert "broadens each line" in (tmp_path / "spectrum.svg").read_text()
+    for other in (analyse(*copper, None), analyse(*copper, None, ensemble="v_rescale", friction_per_ps=10.0)):
+        assert other["spectrum"]["resolution_per_cm"] < 53  # the friction is not in use
+        assert "warning" not in other["spectrum"] and "warning" not in other["diffusion"]
+
+
+def test_breathing_of_the_cell_is_no_displacement(copper):
+    frames = [frame.copy() for frame in copper[0]]
+    for i, frame in enumerate(frames):
+        frame.set_cell(frame.cell.array * (1 + 0.1 * np.sin(i)), scale_atoms=True)
+        frame.positions += 100 * frame.cell.array[0]  # far from the origin, where scaling moves atoms most
+    section, still = (analyse(images, copper[1], None)["diffusion"] for images in (frames, copper[0]))
+    assert "mean cell" in section["warning"] and "warning" not in still
+    assert section["msd_A2"]["Cu"] == pytest.approx(still["msd_A2"]["Cu"], rel=0.02)
+
+
+def test_one_walking_element_in_a_rigid_lattice_diffuses(copper):
+    rng, frames = np.random.default_rng(0), []
+    lattice = bulk("Cu", cubic=True) * (2, 2, 2)
+    lattice.symbols[::8] = "Li"
+    lithium = lattice.symbols == "Li"
+    for step in range(600):
+        lattice.positions[lithium] += rng.normal(0, 0.1, (lithium.sum(), 3))
+        image = lattice.copy()
+        image.positions += rng.normal(0, 0.02, image.positions.shape)
+        image.info.update(step=step, walker=0)
+        frames.append(image)
+    thermo = copper[1][copper[1]["walker"] == 0]
+    section = analyse(frames, thermo, None)["diffusion"]
+    assert section["coefficients"]["Li"]["diffusive"] and not section["coefficients"]["Cu"]["diffusive"]
+    assert "reason" not in section
 
 
 def test_frames_too_sparse_for_hydrogen_are_warned_of(water):

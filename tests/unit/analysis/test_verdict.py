@@ -5,7 +5,7 @@ import pytest
 
 from ouroboros.analysis.blocks import average
 from ouroboros.analysis.plain import plain
-from ouroboros.analysis.verdict import Verdict, all_of, at_most
+from ouroboros.analysis.verdict import Check, all_of, at_most
 
 
 def test_limit_is_inclusive_and_named():
@@ -26,9 +26,9 @@ def test_limit_that_is_not_a_number_is_refused():
 
 
 def test_all_of_fails_with_the_reasons_of_the_failures_only():
-    combined = all_of([Verdict(True, "fine"), Verdict(False, "hot"), Verdict(False, "broken")])
-    assert combined == Verdict(False, "hot; broken")
-    assert all_of([Verdict(True, "a"), Verdict(True, "b")]) == Verdict(True, "a; b")
+    combined = all_of([Check(True, "fine"), Check(False, "hot"), Check(False, "broken")])
+    assert combined == Check(False, "hot; broken")
+    assert all_of([Check(True, "a"), Check(True, "b")]) == Check(True, "a; b")
     with pytest.raises(ValueError, match="nothing was checked"):
         all_of([])
 
@@ -36,7 +36,7 @@ def test_all_of_fails_with_the_reasons_of_the_failures_only():
 def test_plain_values_survive_json_and_nan_becomes_none():
     value = {
         1: np.float32(0.5),
-        "v": Verdict(np.bool_(True), "x"),
+        "v": Check(np.bool_(True), "x"),
         "a": np.array([1.0, np.nan, -np.inf]),
         "i": np.int64(3),
     }

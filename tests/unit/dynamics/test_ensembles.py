@@ -198,6 +198,36 @@ def test_a_bias_or_a_ramp_without_its_thermostat_is_refused(name, settings, word
         run([bulk("Si")], wells(1.0, 2.0, stress=True), ensemble=Ensemble(name), **settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"temperature": [300.0, 300.0]}, r"temperatures_K has shape \(2,\); give one for all, or one for each of 3"),
+        ({"temperature": -1.0}, "below zero"),
+        ({"stride": 0}, "stride is 0"),
+        ({"velocity_stride": -2}, "velocity_stride -2"),
+        ({"momenta": [np.zeros((4, 3))] * 2}, "each of the 3 walkers"),
+        ({"momenta": [np.zeros((4, 3))] * 2 + [np.zeros((3, 3))]}, "each of the 3 walkers"),
+    ],
+)
+def test_what_does_not_fit_the_walkers_is_refused_in_one_sentence(settings, words):
+    with pytest.raises(ValueError, match=words):
+        run([tetrahedron()] * 3, of_members(Springs(10.0, EDGE)), **settings)
+
+
+def test_an_unknown_ensemble_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match=r"'berendsen' is unknown; use one of nve, langevin, nose_hoover, v_rescale"):
+        Ensemble("berendsen")
+
+
+@pytest.mark.parametrize(
+    "name", ["friction_per_ps", "thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa"]
+)
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_times_frictions_and_compressibilities_are_above_zero(name, value):
+    with pytest.raises(ValueError, match=f"{name} of an ensemble is"):
+        Ensemble("npt", **{name: value})
+
+
 @pytest.mark.parametrize("name", ["v_rescale", "nose_hoover"])
 def test_a_single_atom_has_no_velocity_to_rescale(name):
     with pytest.raises(ValueError, match="single atom"):
@@ -225,8 +255,39 @@ def test_a_lead_in_gives_a_relaxed_start_its_temperature():
     assert mean_temperature(starts, None) == pytest.approx(150.0, rel=0.13)
 
 
+def test_overall_motion_is_warm_where_langevin_dynamics_goes_on():
+    """At a friction that would take 5 ps to warm it: six of twelve motions at rest are half the temperature."""
+    committee, starts = of_members(Springs(10.0, EDGE)), [tetrahedron()] * 60
+    ready, _ = equilibrate(
+        starts, committee, steps=200, timestep_fs=1.0, temperatures_K=300.0, rng=np.random.default_rng(0),
+        keep_overall_motion=True,
+    )  # fmt: skip
+    momenta = [atoms.get_momenta() for atoms in ready]
+    walks = run(ready, committee, steps=100, stride=10, momenta=momenta, ensemble=langevin(0.1))
+    # 60 walkers of 6 lasting and 6 swinging motions: sqrt(2 / 720) = 5 %.
+    assert np.mean([walk.temperature_K for walk in walks]) == pytest.approx(300.0, rel=0.17)
+
+
+def test_walkers_lost_in_the_lead_in_are_told_by_their_number():
+    close = tetrahedron()
+    close.positions *= 0.3
+    ready, lost = equilibrate(
+        [tetrahedron(), close, tetrahedron()],
+        of_members(Springs(0.1, EDGE)),
+        temperatures_K=300.0,
+        timestep_fs=1.0,
+        steps=2,
+        rng=np.random.default_rng(0),
+        limits=Limits(closest_contact=0.5),
+    )
+    assert [atoms.info["start"] for atoms in ready] == [0, 2] and list(lost) == [1]
+    assert lost[1].ended.endswith("of the lead-in") and lost[1].start == 1 and not lost[1].step
+
+
 def test_a_lead_in_that_none_survives_says_so():
-    with pytest.raises(ValueError, match="no walker came through the lead-in of 10 fs: walker 0 was lost"):
+    with pytest.raises(
+        ValueError, match=r"no walker came through the lead-in of 10 fs: walker 0, two atoms at .* of the lead-in"
+    ):
         equilibrate(
             [tetrahedron()],
             of_members(Springs(10.0, EDGE)),

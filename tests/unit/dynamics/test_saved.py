@@ -66,7 +66,7 @@ def assert_same(walks, expected):
     for walk, other in zip(walks, expected, strict=True):
         for name in ("ended", "last_step", "replaces", "began_at", "bond_change", "step", "potential_eV", "kinetic_eV"):
             assert getattr(walk, name) == getattr(other, name), name
-        for name in ("positions", "momenta", "velocities", "cells", "uncertainty"):
+        for name in ("positions", "momenta", "velocities", "cells", "uncertainty", "energy_std", "force_std"):
             np.testing.assert_array_equal(getattr(walk, name), getattr(other, name))
 
 

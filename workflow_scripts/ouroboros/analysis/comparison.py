@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks, peak_widths
 
 from ouroboros.analysis.distributions import ALL, Distribution, pair_distances, radial_distribution
-from ouroboros.analysis.verdict import Verdict, all_of, at_most
+from ouroboros.analysis.verdict import Check, all_of, at_most
 from ouroboros.frames import Frames
 
 # About the thermal width of the stiffest bond: one that swings freely has two turning points, one peak.
@@ -39,7 +39,7 @@ class Comparison:
     first_peak_shift_A: dict[str, float]
     curve_distance: dict[str, float]
     curve_distance_noise: float
-    verdict: Verdict | None
+    verdict: Check | None
 
 
 def compare(
@@ -110,11 +110,11 @@ def compare(
     return Comparison(ours, theirs, our_peaks, their_peaks, shifts, distance, noise, _in_short(checks))
 
 
-def _in_short(checks: list[Verdict]) -> Verdict:
+def _in_short(checks: list[Check]) -> Check:
     """All checks as one; where all passed, the peaks in one clause."""
     if not all(check.passed for check in checks) or len(checks) < 3:
         return all_of(checks)
-    return Verdict(True, f"{checks[0].reason}; all {len(checks) - 1} first peaks are where those of the reference are")
+    return Check(True, f"{checks[0].reason}; all {len(checks) - 1} first peaks are where those of the reference are")
 
 
 def curve_distance(a: np.ndarray, b: np.ndarray, nothing: float = 0.0) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import linregress
 
-from ouroboros.analysis.verdict import Verdict, at_most
+from ouroboros.analysis.verdict import Check, at_most
 
 DRIFT_LIMIT = 1e-3  # eV per MD step
 
@@ -28,7 +28,7 @@ class Drift:
     rms_fluctuation_eV: float
     energy_at_step_0_eV: float
     n_samples: int
-    verdict: Verdict
+    verdict: Check
 
 
 def measure(
@@ -84,4 +84,4 @@ def measure(
 
 
 def _unusable(n_samples: int, reason: str) -> Drift:
-    return Drift(np.nan, np.nan, np.nan, np.nan, n_samples, Verdict(False, reason))
+    return Drift(np.nan, np.nan, np.nan, np.nan, n_samples, Check(False, reason))

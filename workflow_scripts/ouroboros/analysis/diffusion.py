@@ -63,6 +63,17 @@ def unwrap(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray | bool = Tru
     return positions - np.einsum("tax,txy->tay", crossings, cell)
 
 
+def in_mean_cell(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Continuous positions (n_frames, n_atoms, 3) in Å with the strain of a moving cell (n_frames, 3, 3) taken out.
+
+    A barostat scales all positions, by more the farther they are from the origin. Scaled coordinates do not see it;
+    times the mean cell they are lengths again. A cell at rest leaves the positions as they are.
+    """
+    if not np.ptp(cell, axis=0).any():
+        return positions
+    return np.einsum("tax,txy->tay", positions, np.linalg.inv(cell) @ cell.mean(axis=0))
+
+
 def without_centre_of_mass(positions: np.ndarray, masses: np.ndarray) -> np.ndarray:
     """Continuous positions (n_frames, n_atoms, 3) relative to the centre of mass of each frame."""
     return positions - (np.einsum("tax,a->tx", positions, masses) / masses.sum())[:, None]

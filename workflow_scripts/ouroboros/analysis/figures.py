@@ -1,21 +1,23 @@
 """Figures of a finished MD run, drawn from what `trajectory.analyse` returned."""
 
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from ase import units
 from matplotlib.axes import Axes
-from scipy.stats import norm
 
 from ouroboros.analysis.distributions import ALL
 from ouroboros.analysis.spectrum import PER_CM_PER_THZ, end
+from ouroboros.analysis.temperature import densities, statistics
 from ouroboros.analysis.walkers import Thermo, read_thermo
 from ouroboros.figure import figure, sentence
 
 POINTS = 4000  # of a time series that are drawn: more than a figure has pixels
 WALKERS = 8  # drawn as lines of their own; more would cover each other
 LABELLED_PEAKS = 12
+LINE = 95  # characters of a sentence under the axes
 REFERENCE_COLOUR = "0.55"
 
 
@@ -101,15 +103,7 @@ def temperature(analysis: dict, thermo: Thermo, path: str | Path) -> None:
             right.hist(spread, bins=min(60, 1 + int(np.sqrt(len(spread)))), density=True, alpha=0.45, lw=0)
         if section["temperature_std_K"] is not None:
             right.plot([], [], color="C0", lw=6, alpha=0.45, label=f"run: σ = {section['temperature_std_K']:.1f} K")
-            x = np.linspace(spread.min(), spread.max(), 300)
-            sigmas = {key: section[f"temperature_std_{key}_K"] for key in ("lowest", "expected", "highest")}
-            if sigmas["lowest"] < sigmas["highest"]:
-                for key, style in (("lowest", ":"), ("highest", "--")):
-                    right.plot(
-                        x, norm.pdf(x, scale=sigmas[key]), "k", ls=style, lw=1, label=f"{key}: {sigmas[key]:.1f} K"
-                    )
-            what = "theory" if sigmas["lowest"] == sigmas["highest"] else "harmonic"
-            right.plot(x, norm.pdf(x, scale=sigmas["expected"]), "k", lw=1, label=f"{what}: {sigmas['expected']:.1f} K")
+            _theory(right, analysis, spread)
         left.set(xlabel="time (ps)", ylabel="temperature (K)")
         right.set(xlabel="temperature less the mean of its walker (K)", ylabel="probability density (1/K)")
         for axes in (left, right):
@@ -217,8 +211,9 @@ def msd(analysis: dict, path: str | Path) -> None:
             axes.plot(lag, section["msd_A2"][name], color=f"C{colour}", label=label)
         axes.set(xlabel="time lag (ps)", ylabel="mean square displacement (Å²)", xlim=(0, None), ylim=(0, None))
         axes.legend(loc="upper left", title="broad: window of the fit" if coefficients else None, title_fontsize=8)
-        if "reason" in section:
-            _below(axes, section["reason"])
+        remarks = [section[name] for name in ("reason", "warning") if name in section]
+        if remarks:
+            _below(axes, " ".join(remarks))
 
 
 def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
@@ -232,6 +227,19 @@ def draw(analysis: dict, thermo: Thermo, folder: str | Path) -> list[Path]:
     return [folder / f"{name}.svg" for name in ("energy", "temperature", "distances", "spectrum", "msd")]
 
 
+def _theory(axes: Axes, analysis: dict, spread: np.ndarray) -> None:
+    """The distributions of the temperature that theory gives, about their mean."""
+    section, free = analysis["temperature"], analysis["system"]["degrees_of_freedom"]
+    mean, ensemble = section["temperature_mean_K"], statistics(analysis["system"]["ensemble"])
+    x = np.linspace(spread.min(), spread.max(), 300)
+    styles = {"lowest": ":", "highest": "--", "expected": "-"}
+    for key, of in sorted(densities(mean, free["kinetic"], free["vibrational"], ensemble).items()):
+        what = {"nve": "harmonic", "nvt": "theory"}[ensemble] if key == "expected" else key
+        height = of.pdf(x + mean)
+        label = f"{what}: {section[f'temperature_std_{key}_K']:.1f} K"
+        axes.plot(x, np.where(np.isfinite(height), height, np.nan), "k", ls=styles[key], lw=1, label=label)
+
+
 def _analysed(analysis: dict, thermo: Thermo) -> dict[int, pd.DataFrame]:
     """The rows of the walkers that were analysed; those of other systems are left out here too."""
     names = analysis["system"].get("walkers", [])
@@ -240,7 +248,7 @@ def _analysed(analysis: dict, thermo: Thermo) -> dict[int, pd.DataFrame]:
 
 def _below(axes: Axes, text: str) -> None:
     """A sentence under the axes."""
-    axes.annotate(text, (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
+    axes.annotate(fill(text, LINE), (0.5, -0.25), xycoords="axes fraction", ha="center", va="top", fontsize=8)
 
 
 def _energy_change(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:

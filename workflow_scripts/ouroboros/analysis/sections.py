@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from ase import Atoms, units
 
-from ouroboros.analysis import bonds, comparison, conservation, diffusion, spectrum, temperature
+from ouroboros.analysis import bonds, comparison, conservation, diffusion, pressure, spectrum, temperature
 from ouroboros.analysis.freedom import Freedom
 from ouroboros.analysis.spectrum import HIGHEST_PER_CM
 from ouroboros.analysis.systems import near_temperature, same_system
 from ouroboros.analysis.velocities import VelocitySeries, even_runs
-from ouroboros.analysis.verdict import Verdict, all_of
+from ouroboros.analysis.verdict import Check, all_of
 from ouroboros.analysis.walkers import Walker
 from ouroboros.frames import Frames
 
-Section = tuple[dict, Verdict | None]
+Section = tuple[dict, Check | None]
 Tables = Mapping[int, pd.DataFrame]
 CURVE_POINTS = 400  # of the mean square displacement that are kept
 
@@ -67,9 +67,9 @@ def energy(tables: Tables, step_fs: float, n_atoms: int, ensemble: str, limit: f
     return numbers[worst] | {"worst_walker": worst, "walkers": numbers}, all_of(checks)
 
 
-def _of_walker(verdict: Verdict, name: int, among: Mapping, more: str = "") -> Verdict:
+def _of_walker(verdict: Check, name: int, among: Mapping, more: str = "") -> Check:
     where = f" (walker {name}{more})" if len(among) > 1 else ""
-    return Verdict(verdict.passed, verdict.reason + where)
+    return Check(verdict.passed, verdict.reason + where)
 
 
 def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, target_K: float | None) -> Section:
@@ -93,6 +93,17 @@ def temperatures(tables: Tables, free: Freedom, ensemble: temperature.Ensemble, 
     return section, result.verdict
 
 
+def constant_pressure(tables: Tables, masses: np.ndarray, ensemble: str, target_GPa: float) -> Section:
+    """Pressure and density of all walkers together where a barostat moves the cell."""
+    if ensemble != "npt":
+        return {"reason": "The cell is at rest, so no pressure is held."}, None
+    if any(name not in rows for rows in tables.values() for name in ("pressure_GPa", "volume_A3")):
+        return {"reason": "The thermodynamic table has no columns pressure_GPa and volume_A3."}, None
+    result = pressure.measure(tables, float(masses.sum()), target_GPa)
+    numbers = {key: value for key, value in asdict(result).items() if key != "verdict"}
+    return numbers | {"pressure_target_GPa": target_GPa}, result.verdict
+
+
 def connectivity(walkers: list[Walker]) -> Section:
     """Bonds that broke or formed in any walker; frames that are not finite fail here."""
     found, checks = [], []
@@ -100,17 +111,17 @@ def connectivity(walkers: list[Walker]) -> Section:
         keep = walker.finite
         if not keep.all():
             step = walker.step[np.argmin(keep)]
-            checks.append(Verdict(False, f"walker {walker.name} has no finite positions and velocities at step {step}"))
+            checks.append(Check(False, f"walker {walker.name} has no finite positions and velocities at step {step}"))
         seen = bonds.changes(walker.positions[keep], walker.numbers, walker.step[keep], walker.cell[keep], walker.pbc)
         found += [asdict(change) | {"walker": walker.name} for change in seen]
     if found:
         first = min(found, key=lambda change: change["step"])
         (a, b), more = first["atoms"], f", the first of {len(found)} changes" if len(found) > 1 else ""
         what = f"the {first['pair']} bond of atoms {a} and {b} is {first['kind']} at step {first['step']}"
-        checks.append(Verdict(False, f"{what} of walker {first['walker']}{more}"))
+        checks.append(Check(False, f"{what} of walker {first['walker']}{more}"))
     kinds = [change["kind"] for change in found]
     section = {"n_broken": kinds.count("broken"), "n_formed": kinds.count("formed"), "changes": found}
-    return section, all_of(checks or [Verdict(True, "no bond broke or formed")])
+    return section, all_of(checks or [Check(True, "no bond broke or formed")])
 
 
 def distances(walkers: list[Walker], reference: Frames | None, target_K: float | None, settings: Compared) -> Section:
@@ -120,7 +131,7 @@ def distances(walkers: list[Walker], reference: Frames | None, target_K: float |
     model = _evenly(Frames.concatenate([walker.frames() for walker in walkers]), settings.max_frames)
     if not len(model):
         reason = "no frame of the run has finite positions"
-        return {"reason": f"N{reason[1:]}."}, Verdict(False, reason)
+        return {"reason": f"N{reason[1:]}."}, Check(False, reason)
     why, temperatures = "No reference frames were given.", None
     if reference is not None:
         why = "No reference frame is of the same system."
@@ -153,8 +164,14 @@ def distances(walkers: list[Walker], reference: Frames | None, target_K: float |
     return section | compared, result.verdict
 
 
-def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
-    """Vibrational density of states, averaged over the walkers that ran long enough."""
+def vibrations(series: VelocitySeries, numbers: np.ndarray, friction_per_ps: float | None = None) -> dict:
+    """Vibrational density of states, averaged over the walkers that ran long enough.
+
+    Args:
+        series: velocities at even intervals.
+        numbers: (n_atoms,) atomic numbers.
+        friction_per_ps: of Langevin dynamics, 1/ps, which broadens the lines; None: another ensemble.
+    """
     try:
         mean = spectrum.average(
             [spectrum.vibrational_density(v, series.masses, series.interval_fs) for v in series.runs]
@@ -163,26 +180,41 @@ def vibrations(series: VelocitySeries, numbers: np.ndarray) -> dict:
         return {"reason": f"{error}."}
     shown = mean.frequency_per_cm <= HIGHEST_PER_CM
     highest = float(mean.frequency_per_cm[-1])
+    broadened = spectrum.broadening(friction_per_ps) if friction_per_ps else 0.0
     section = {
         "frequency_per_cm": mean.frequency_per_cm[shown],
         "density_cm": mean.density_cm[shown],
-        "resolution_per_cm": mean.resolution_per_cm,
+        "resolution_per_cm": max(mean.resolution_per_cm, broadened),
         "nyquist_per_cm": highest,
         "n_walkers": len(series.runs),
         "n_samples_per_walker": series.n_samples,
         "interval_fs": series.interval_fs,
         "peaks": spectrum.peaks(mean),
     }
+    warnings = []
+    if broadened:
+        warnings.append(
+            f"Langevin friction of {friction_per_ps:g}/ps broadens each line by some {broadened:.0f} cm⁻¹: "
+            "take simulation.ensemble nve for a spectrum."
+        )
     if highest < HIGHEST_PER_CM and (numbers == 1).any():
-        section["warning"] = (
+        warnings.append(
             f"Samples {series.interval_fs:g} fs apart show frequencies up to {highest:.0f} cm⁻¹ only, and the "
             "stretches of hydrogen fold back to lower ones: save velocities at least every 3.9 fs."
         )
-    return section
+    return section | ({"warning": " ".join(warnings)} if warnings else {})
 
 
-def displacement(walkers: list[Walker], step_fs: float) -> dict:
-    """Mean square displacement and diffusion of periodic systems, of all atoms and of each element."""
+def displacement(walkers: list[Walker], step_fs: float, friction_per_ps: float | None = None) -> dict:
+    """Mean square displacement and diffusion of periodic systems, of all atoms and of each element.
+
+    Where the cell moves, positions are taken to the mean cell, so that its breathing is no displacement.
+
+    Args:
+        walkers: of one system.
+        step_fs: MD time step, fs.
+        friction_per_ps: of Langevin dynamics, 1/ps, which lowers D; None: another ensemble.
+    """
     first = walkers[0]
     if not first.pbc.any():
         return {
@@ -197,8 +229,18 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
     groups = {"all": np.ones(len(symbols), dtype=bool)} | {s: symbols == s for s in sorted(set(symbols))}
     lags = np.unique(np.linspace(0, length // 2, CURVE_POINTS).astype(int))
     section: dict = {"lag_ps": lags * interval_fs * 1e-3, "msd_A2": {}, "coefficients": {}}
+    if friction_per_ps:
+        section["warning"] = (
+            f"Langevin friction of {friction_per_ps:g}/ps slows diffusion down, so that D is too low: take "
+            "simulation.ensemble nve, or v_rescale with a long thermostat_time_fs."
+        )
+    elif any(np.ptp(walker.cell, axis=0).any() for walker in used):
+        section["warning"] = "The cell moved: displacements are those of scaled coordinates, in the mean cell."
     try:
-        unwrapped = [diffusion.unwrap(w.positions[:length], w.cell[:length], w.pbc) for w in used]
+        unwrapped = [
+            diffusion.in_mean_cell(diffusion.unwrap(w.positions[:length], w.cell[:length], w.pbc), w.cell[:length])
+            for w in used
+        ]
         runs = [diffusion.without_centre_of_mass(x, first.masses) for x in unwrapped]
         for name, group in groups.items():
             curves = [diffusion.mean_square_displacement(run[:, group])[lags] for run in runs]
@@ -207,8 +249,10 @@ def displacement(walkers: list[Walker], step_fs: float) -> dict:
             section["coefficients"][name] = diffusion.self_diffusion([x[:, group] for x in runs], interval_fs * 1e-3)
     except ValueError as error:
         return section | {"reason": f"{error}."}
-    whole = section["coefficients"]["all"]
-    return section if whole.diffusive else section | {"reason": whole.reason}
+    found = section["coefficients"]
+    if any(group.diffusive for group in found.values()):
+        return section
+    return section | {"reason": found["all"].reason}
 
 
 def _open(walkers: list[Walker]) -> bool:

@@ -107,6 +107,15 @@ def vibrational_density(
     return Spectrum(frequency_per_cm, frequency_THz, density, PER_CM_PER_THZ / (n_lags * interval_fs * 1e-3))
 
 
+def broadening(friction_per_ps: float) -> float:
+    """Full width at half maximum, cm^-1, that Langevin friction gives each line.
+
+    The velocity of a weakly damped oscillator is correlated as exp(-gamma t / 2), the transform of which is a Lorentz
+    curve of width gamma / (2 pi c).
+    """
+    return PER_CM_PER_THZ * friction_per_ps / (2 * np.pi)
+
+
 def average(spectra: Sequence[Spectrum]) -> Spectrum:
     """Mean of spectra on one axis, i.e. of runs of the same length and interval.
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import beta, gamma, norm
 from scipy.stats import t as student
 
 from ouroboros.analysis.blocks import BLOCKS, average
-from ouroboros.analysis.verdict import Verdict, all_of
+from ouroboros.analysis.verdict import Check, all_of
 
 Ensemble = Literal["nve", "nvt"]
+Name = Literal["nve", "nvt", "langevin", "nose_hoover", "v_rescale", "npt"]  # nvt: any thermostat at constant volume
 SIGNIFICANCE = 0.003  # chance of failing a sound run, for each of the two tests: the usual three sigma
 
 
@@ -40,7 +41,18 @@ class Temperature:
     std_expected_K: float
     std_highest_K: float
     n_samples: int
-    verdict: Verdict
+    verdict: Check
+
+
+def statistics(name: Name) -> Ensemble:
+    """The statistics of the kinetic energy in the ensemble of a run: canonical with any thermostat, in npt too.
+
+    Raises:
+        ValueError: an ensemble of another name.
+    """
+    if name not in get_args(Name):
+        raise ValueError(f"Ensemble {name!r} is none of {', '.join(get_args(Name))}")
+    return "nve" if name == "nve" else "nvt"
 
 
 def fluctuation(kinetic: int, vibrational: int, ensemble: Ensemble) -> tuple[float, float, float]:
@@ -76,6 +88,29 @@ def fluctuation(kinetic: int, vibrational: int, ensemble: Ensemble) -> tuple[flo
     if ensemble == "nve":
         return np.sqrt(p / 2) / f, np.sqrt(2 * p / (f * (f + p + 2))), canonical
     raise ValueError(f"Ensemble {ensemble!r} is neither nve nor nvt")
+
+
+def densities(mean_K: float, kinetic: int, vibrational: int, ensemble: Ensemble) -> dict[str, Any]:
+    """The distributions whose standard deviations `fluctuation` gives, as scipy has them, of temperatures in K.
+
+    Canonical is Gamma(f/2), harmonic at constant energy Beta(f/2, p/2). The sum of modes that keep their energies has
+    no closed form: Beta(a, a) of its variance about the same mean is exact for one mode and for many.
+
+    Returns:
+        "expected" in NVT; in NVE "lowest", "expected" and "highest", less those of no width.
+    """
+    f, p = kinetic, vibrational
+    canonical = gamma(f / 2, scale=2 * mean_K / f)
+    if ensemble == "nvt":
+        return {"expected": canonical}
+    if not p:
+        return {"highest": canonical}
+    a = f * f / p - 0.5
+    return {
+        "lowest": beta(a, a, scale=2 * mean_K),
+        "expected": beta(f / 2, p / 2, scale=mean_K * (f + p) / f),
+        "highest": canonical,
+    }
 
 
 def measure(
@@ -142,7 +177,7 @@ def measure(
         std_expected_K=float(mean.mean * expected),
         std_highest_K=float(mean.mean * high),
         n_samples=n_samples,
-        verdict=all_of([Verdict(False, fault) for fault in faults] + checks),
+        verdict=all_of([Check(False, fault) for fault in faults] + checks),
     )
 
 
@@ -162,13 +197,13 @@ def _usable(series: Sequence[np.ndarray], needed: int) -> tuple[list[np.ndarray]
     return [values for values in sound if len(values) >= needed], faults
 
 
-def _inside(value: float, low: float, high: float, margin: float, what: str) -> Verdict:
+def _inside(value: float, low: float, high: float, margin: float, what: str) -> Check:
     theory = f"{low:.1f} K" if low == high else f"{low:.1f} to {high:.1f} K"
     passed = bool(low - margin <= value <= high + margin)
     verb = "agrees with" if passed else "does not fit"
-    return Verdict(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
+    return Check(passed, f"the {what} of {value:.1f} K {verb} {theory} (statistical margin {margin:.1f} K)")
 
 
 def _unusable(reason: str) -> Temperature:
     nan = float("nan")
-    return Temperature(nan, nan, nan, nan, nan, nan, nan, nan, 0, Verdict(False, reason))
+    return Temperature(nan, nan, nan, nan, nan, nan, nan, nan, 0, Check(False, reason))

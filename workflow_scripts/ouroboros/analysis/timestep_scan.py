@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ouroboros.analysis import conservation
-from ouroboros.analysis.verdict import Verdict
+from ouroboros.analysis.verdict import Check
 from ouroboros.analysis.walkers import read_thermo
 
 SLOPE, TOLERANCE = 2.0, 0.3  # of log fluctuation against log time step
@@ -135,12 +135,12 @@ def judge(
     }
 
 
-def _verdict(slope: float, steps: Sequence[Step], used: Sequence[Step]) -> Verdict:
+def _verdict(slope: float, steps: Sequence[Step], used: Sequence[Step]) -> Check:
     if len(used) < 2:
-        return Verdict(False, f"only {len(used)} of {len(steps)} time steps could be measured: walkers stopped early")
+        return Check(False, f"only {len(used)} of {len(steps)} time steps could be measured: walkers stopped early")
     passed = abs(slope - SLOPE) <= TOLERANCE
     verb = "as" if passed else "not as"
-    return Verdict(
+    return Check(
         passed,
         f"the fluctuation of the total energy goes with the time step to the power {slope:.2f}, {verb} velocity Verlet "
         f"has it ({SLOPE:g} ± {TOLERANCE:g})",

@@ -1,6 +1,6 @@
 """All that is asked of a finished MD run, in one dictionary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ase import Atoms
@@ -11,12 +11,22 @@ from ouroboros.analysis.conservation import DRIFT_LIMIT
 from ouroboros.analysis.freedom import degrees_of_freedom
 from ouroboros.analysis.plain import plain
 from ouroboros.analysis.systems import of_one_system
-from ouroboros.analysis.temperature import Ensemble
+from ouroboros.analysis.temperature import Name, statistics
 from ouroboros.analysis.velocities import of_file, of_frames
 from ouroboros.analysis.walkers import Thermo, read_thermo, read_walkers, timestep_fs
 from ouroboros.frames import Frames
 
-SECTIONS = ("system", "completion", "conservation", "temperature", "bonds", "distances", "spectrum", "diffusion")
+SECTIONS = (
+    "system",
+    "completion",
+    "conservation",
+    "temperature",
+    "pressure",
+    "bonds",
+    "distances",
+    "spectrum",
+    "diffusion",
+)
 
 
 def analyse(
@@ -26,8 +36,11 @@ def analyse(
     *,
     velocities: str | Path | None = None,
     planned: Planned | None = None,
-    ensemble: Ensemble = "nve",
+    ended: Mapping[int, str] | None = None,
+    ensemble: Name = "nve",
+    friction_per_ps: float | None = None,
     target_temperature_K: float | None = None,
+    target_pressure_GPa: float = 0.0,
     drift_limit_eV_per_step: float = DRIFT_LIMIT,
     curve_distance_limit: float = 0.2,
     peak_shift_limit_A: float = 0.05,
@@ -48,8 +61,11 @@ def analyse(
             comparison.
         velocities: velocities.h5, velocities for the spectrum more often than frames; None: those of the frames.
         planned: what the run was meant to be; None: whether walkers stopped early is told by the longest.
-        ensemble: "nve" or "nvt"; energy conservation is judged in NVE only.
+        ended: why walkers were stopped, by number (`completion.reasons_to_stop`); None: nothing is known of it.
+        ensemble: its name in the config, or "nvt"; energy conservation is judged in nve only.
+        friction_per_ps: of langevin, 1/ps.
         target_temperature_K: temperature of the thermostat or at which the walkers began; None: the mean is not judged.
+        target_pressure_GPa: of the barostat, in npt.
         drift_limit_eV_per_step: largest drift of the total energy, eV per MD step, of the worst walker.
         curve_distance_limit: largest distance between the curves over all pairs, 0 to 1, beyond sampling noise.
         peak_shift_limit_A: largest shift of the first peak of any kind of pair, Å.
@@ -66,7 +82,7 @@ def analyse(
         ValueError: the files do not fit together; the message says how.
     """
     everyone, tables = read_walkers(trajectory), read_thermo(thermo)
-    whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned)
+    whole, completed = judge({name: int(rows["step"].iloc[-1]) for name, rows in tables.items()}, planned, ended)
     walkers = of_one_system(everyone)
     names = [walker.name for walker in walkers]
     tables = {name: tables[name] for name in names if name in tables}
@@ -75,6 +91,7 @@ def analyse(
         return plain(nothing | {"completion": whole, "verdicts": {"completion": completed}})
     step_fs = timestep_fs(tables, planned.timestep_fs if planned else None)
     free, numbers = degrees_of_freedom(walkers), walkers[0].numbers
+    friction = friction_per_ps if ensemble == "langevin" else None
     compared = sections.Compared(curve_distance_limit, peak_shift_limit_A, range_A, bin_width_A, max_frames)
     content = {"system": sections.system(walkers, tables, step_fs, free, ensemble)}
     if len(walkers) < len(everyone):
@@ -87,11 +104,12 @@ def analyse(
     for name, (section, verdict) in {
         "completion": (whole, completed),
         "conservation": sections.energy(tables, step_fs, len(numbers), ensemble, drift_limit_eV_per_step),
-        "temperature": sections.temperatures(tables, free, ensemble, target_temperature_K),
+        "temperature": sections.temperatures(tables, free, statistics(ensemble), target_temperature_K),
+        "pressure": sections.constant_pressure(tables, walkers[0].masses, ensemble, target_pressure_GPa),
         "bonds": sections.connectivity(walkers),
         "distances": sections.distances(walkers, reference, target_temperature_K, compared),
-        "spectrum": (sections.vibrations(often or of_frames(walkers, step_fs), numbers), None),
-        "diffusion": (sections.displacement(walkers, step_fs), None),
+        "spectrum": (sections.vibrations(often or of_frames(walkers, step_fs), numbers, friction), None),
+        "diffusion": (sections.displacement(walkers, step_fs, friction), None),
     }.items():
         content[name] = section
         if verdict is not None:

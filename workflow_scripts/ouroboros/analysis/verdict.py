@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Check:
     """The outcome of one check.
 
     Attributes:
@@ -18,7 +18,7 @@ class Verdict:
     reason: str
 
 
-def at_most(value: float, limit: float, what: str, unit: str = "") -> Verdict:
+def at_most(value: float, limit: float, what: str, unit: str = "") -> Check:
     """Pass when `value` is finite and does not exceed `limit`.
 
     Args:
@@ -37,13 +37,13 @@ def at_most(value: float, limit: float, what: str, unit: str = "") -> Verdict:
         raise ValueError(f"The limit of the {what} is not a number")
     unit = f" {unit}" if unit else ""
     if not math.isfinite(value):
-        return Verdict(False, f"the {what} is not a finite number")
+        return Check(False, f"the {what} is not a finite number")
     if value > limit:
-        return Verdict(False, f"the {what} is {value:.3g}{unit}, above the limit of {limit:.3g}{unit}")
-    return Verdict(True, f"the {what} is {value:.3g}{unit}, within the limit of {limit:.3g}{unit}")
+        return Check(False, f"the {what} is {value:.3g}{unit}, above the limit of {limit:.3g}{unit}")
+    return Check(True, f"the {what} is {value:.3g}{unit}, within the limit of {limit:.3g}{unit}")
 
 
-def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+def all_of(verdicts: Sequence[Check]) -> Check:
     """Pass when every verdict passes; the reasons of the failures come first and alone.
 
     Raises:
@@ -52,4 +52,4 @@ def all_of(verdicts: Sequence[Verdict]) -> Verdict:
     if not verdicts:
         raise ValueError("No verdict to combine: nothing was checked")
     failed = [verdict.reason for verdict in verdicts if not verdict.passed]
-    return Verdict(not failed, "; ".join(failed or [verdict.reason for verdict in verdicts]))
+    return Check(not failed, "; ".join(failed or [verdict.reason for verdict in verdicts]))

@@ -10,9 +10,10 @@ from ouroboros.analysis import spectrum
 from ouroboros.analysis.comparison import curve_distance
 from ouroboros.analysis.spectrum import HIGHEST_PER_CM, PER_CM_PER_THZ, Spectrum
 from ouroboros.analysis.velocities import VelocitySeries
-from ouroboros.analysis.verdict import Verdict, at_most
+from ouroboros.analysis.verdict import Check, at_most
 from ouroboros.reference.rmsd import Superposition
 
+COLUMNS = ("mode", "oracle_per_cm", "model_per_cm", "difference_per_cm", "oracle_THz", "model_THz")
 ONE_MINIMUM_A = 0.1  # RMSD beyond which the minima of oracle and committee may be two conformers
 
 
@@ -35,7 +36,7 @@ def side_by_side(oracle: dict[str, Any], model: dict[str, Any]) -> pd.DataFrame:
     """The harmonic frequencies of both as a table.
 
     Returns:
-        Columns `mode`, `oracle_per_cm`, `model_per_cm`, `difference_per_cm`, `oracle_THz`, `model_THz`.
+        The COLUMNS, a row a mode.
 
     Raises:
         ValueError: they are not of one molecule.
@@ -45,7 +46,8 @@ def side_by_side(oracle: dict[str, Any], model: dict[str, Any]) -> pd.DataFrame:
         raise ValueError(f"The oracle has {len(theirs)} modes and the committee {len(ours)}: not the same structure")
     columns = {"mode": np.arange(1, len(ours) + 1), "oracle_per_cm": theirs, "model_per_cm": ours}
     columns |= {"difference_per_cm": ours - theirs}
-    return pd.DataFrame(columns | {"oracle_THz": theirs / PER_CM_PER_THZ, "model_THz": ours / PER_CM_PER_THZ})
+    columns |= {"oracle_THz": theirs / PER_CM_PER_THZ, "model_THz": ours / PER_CM_PER_THZ}
+    return pd.DataFrame(columns, columns=COLUMNS)
 
 
 def compare(
@@ -69,13 +71,13 @@ def compare(
         (RMSD of the two minima after superposition) and, where that is large, `warning`; or `reason`.
         `spectra`: `oracle` and `model`, each with its curve; where both are there, their `distance` from 0 to 1,
         `distance_noise` (with two walkers or more) and `peaks`; `reason` where they cannot be had.
-        `verdicts`: `harmonic`, a `Verdict`, where there are modes.
+        `verdicts`: `harmonic`, a `Check`, where there are modes.
 
     Raises:
         ValueError: the frequencies are not of one molecule.
     """
     result: dict[str, Any] = {"harmonic": {"reason": oracle.get("reason") or model.get("reason")}}
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, Check] = {}
     if not result["harmonic"]["reason"]:
         table = side_by_side(oracle, model)
         apart = table["difference_per_cm"].to_numpy()

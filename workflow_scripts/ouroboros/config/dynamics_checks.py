@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .dynamics import Dynamics
     from .sections import Experiment
 
+SCAN_STEPS = 20  # at least, for a line through the total energy and the scatter about it
 MOLECULES = ("generate", "download")  # sources of isolated molecules alone
 
 
@@ -14,6 +15,7 @@ def dynamics_problems(experiment: "Experiment") -> Iterator[str]:
     """One sentence for each combination that cannot be run."""
     yield from _walkers("simulation", experiment.simulation, experiment)
     yield from _simulation(experiment)
+    yield from _timestep_scan(experiment)
     if experiment.oracle.kind == "pool":
         return  # nothing explores
     yield from _walkers("exploration", experiment.exploration, experiment)
@@ -61,6 +63,12 @@ def _exploration(experiment: "Experiment") -> Iterator[str]:
             f"Config key 'selection.per_round' is {wanted}, but exploration keeps {frames} frames a round "
             "(walkers × length / stride); lower it, or explore longer."
         )
+    steps = round(exploration.length_ps * 1000 / exploration.timestep_fs)
+    if exploration.grace_steps >= steps:
+        yield (
+            f"Config key 'exploration.grace_steps' is {exploration.grace_steps}, but a walker makes {steps} steps "
+            "(exploration.length_ps / timestep_fs), so that none would ever be stopped by its uncertainty; lower it."
+        )
     if len(exploration.temperatures_K) > exploration.walkers:
         yield (
             f"Config key 'exploration.temperatures_K' holds {len(exploration.temperatures_K)} temperatures for "
@@ -90,6 +98,23 @@ def _temperature_and_bias(experiment: "Experiment") -> Iterator[str]:
         yield (
             f"Config key 'exploration.bias' is {exploration.bias:g}, but a committee of one (committee.size) has no "
             "uncertainty to be drawn to; set committee.size to 2 or more, or the bias to 0."
+        )
+
+
+def _timestep_scan(experiment: "Experiment") -> Iterator[str]:
+    scan = experiment.analysis.timestep_scan
+    repeated = sorted({step for step in scan.timesteps_fs if scan.timesteps_fs.count(step) > 1})
+    if repeated:
+        yield (
+            f"Config key 'analysis.timestep_scan.timesteps_fs' holds {', '.join(f'{step:g}' for step in repeated)} "
+            "more than once; give each time step once."
+        )
+    longest = max(scan.timesteps_fs)
+    if scan.length_ps * 1000 < SCAN_STEPS * longest:
+        yield (
+            f"Config key 'analysis.timestep_scan.length_ps' is {scan.length_ps:g}, fewer than {SCAN_STEPS} of the "
+            f"longest time step ({longest:g} fs in analysis.timestep_scan.timesteps_fs); make it at least "
+            f"{SCAN_STEPS * longest / 1000:g}, or leave that step out."
         )
 
 

@@ -112,7 +112,12 @@ class BondWatch:
         return f"{symbols} bond {what} (atoms {first - start} and {second - start} at {length:.2f} Å)"
 
     def search(self, state: MDState, walkers: Sequence[int]) -> None:
-        """Find the pairs anew; what is known of their bonds stays known."""
+        """Find the pairs anew; what is known of their bonds stays known.
+
+        Args:
+            state: the batch.
+            walkers: the number of each system's walker.
+        """
         names, bonded = self._away
         if self._pairs is not None:
             names = np.concatenate([names, self._pairs.names])

@@ -31,10 +31,12 @@ from torch_sim.integrators.nvt import NVTVRescaleState
 from torch_sim.models.interface import ModelInterface
 
 from .. import torchsim_model
+from ..ensemble_checks import refuse_mixed_periodicity, refuse_structures
 from ..velocities import degrees_of_freedom
 from . import bias
 
 PER_SYSTEM = torchsim_model.PER_SYSTEM + bias.PER_SYSTEM
+POSITIVE = ("friction_per_ps", "thermostat_time_fs", "barostat_time_fs", "compressibility_per_GPa")
 CHAIN = {"chain_length": 3, "chain_steps": 3, "sy_steps": 3}  # Martyna et al., Mol. Phys. 87, 1117 (1996)
 
 
@@ -83,6 +85,18 @@ class Ensemble:
     barostat_time_fs: float = 1000.0
     compressibility_per_GPa: float = 0.01
 
+    def __post_init__(self) -> None:
+        """Refuse what no integrator can run.
+
+        Raises:
+            ValueError: an unknown name, or a friction, time or compressibility that is not above zero.
+        """
+        if self.name not in _STATES:
+            raise ValueError(f"ensemble {self.name!r} is unknown; use one of {', '.join(_STATES)}")
+        for name in POSITIVE:
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} of an ensemble is {getattr(self, name)!r}; it has to be above zero")
+
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Ensemble":
         """From the section `exploration` or `simulation` of a config."""
@@ -102,29 +116,11 @@ class Ensemble:
         """Refuse structures that cannot be moved this way.
 
         Raises:
-            ValueError: structures that differ in where they are periodic; constant pressure without a full periodic
-                cell, with a left-handed one or a committee that does not evaluate the stress; a single atom under a
-                thermostat that rescales velocities.
+            ValueError: as `refuse_mixed_periodicity` and `refuse_structures`; or a committee that does not evaluate the
+                stress at constant pressure.
         """
-        for number, atoms in enumerate(starts):
-            where = f"structure {number} ({atoms.get_chemical_formula()})"
-            if (atoms.pbc != starts[0].pbc).any():
-                raise ValueError(
-                    f"the walkers of one run have to be periodic along the same cell vectors: {where} has pbc "
-                    f"{atoms.pbc.tolist()}, structure 0 ({starts[0].get_chemical_formula()}) {starts[0].pbc.tolist()}"
-                )
-            if self.cell_moves and not (atoms.pbc.all() and atoms.cell.rank == 3):
-                raise ValueError(
-                    f"ensemble npt needs cells that are periodic in all three directions, which {where} is not; "
-                    "use langevin, nose_hoover or v_rescale"
-                )
-            if self.cell_moves and atoms.cell.handedness < 0:
-                raise ValueError(f"ensemble npt needs right-handed cells; exchange two cell vectors of {where}")
-            if self.name in ("nose_hoover", "v_rescale", "npt") and len(atoms) == 1:
-                raise ValueError(
-                    f"ensemble {self.name} rescales velocities, and {where}, a single atom without overall motion, "
-                    "has none; use langevin"
-                )
+        refuse_mixed_periodicity(starts)
+        refuse_structures(self.name, starts)
         if self.cell_moves and not has_stress:
             raise ValueError("ensemble npt needs the stress; load the committee with stress=True")
 

@@ -7,6 +7,7 @@ import torch
 from ase import units
 from torch_sim.integrators import MDState
 
+from ..calibration import Calibration
 from ..walk import Crossing, Walk
 from .watching import Seen
 
@@ -14,11 +15,19 @@ A_PER_FS = units.fs  # ASE's unit of velocity, Å over its unit of time, in Å/f
 
 
 class Snapshot:
-    """The batch of one step in main memory, fetched when something of it is kept."""
+    """The batch of one step in main memory, fetched when something of it is kept.
+
+    Attributes:
+        positions, momenta: (n_atoms, 3) Å and ASE's unit; masses: (n_atoms,) amu.
+        force_std: (n_atoms,) length of the members' standard deviation of the force, eV/Å.
+        cells: (n_systems, 3, 3) Å; tension: (n_systems,) mean normal stress, eV/Å³, None where the cell is at rest.
+        atoms: the slice of each system.
+    """
 
     def __init__(self, state: MDState) -> None:
         """Fetch positions, momenta and cells."""
         self.positions, self.momenta = state.positions.cpu().numpy(), state.momenta.cpu().numpy()
+        self.force_std = state.force_std.cpu().numpy()
         self.masses = state.masses.cpu().numpy()
         self.cells = state.row_vector_cell.cpu().numpy()
         tension = torch.diagonal(state.stress, dim1=1, dim2=2).mean(1) if hasattr(state, "stress") else None
@@ -28,9 +37,23 @@ class Snapshot:
 
 
 def keep_frames(
-    now: Snapshot, seen: Seen, walks: Sequence[Walk], own_steps: Sequence[int], wanted: Sequence[int]
+    now: Snapshot,
+    seen: Seen,
+    walks: Sequence[Walk],
+    own_steps: Sequence[int],
+    wanted: Sequence[int],
+    calibration: Calibration,
 ) -> None:
-    """Append this step's frame to the walkers that are `wanted`, indices into the batch."""
+    """Append this step's frame to walkers.
+
+    Args:
+        now: the batch.
+        seen: what was measured of it.
+        walks: one a system of the batch.
+        own_steps: of each, since it began.
+        wanted: indices into the batch.
+        calibration: from the members' spread to the expected force error of each atom.
+    """
     for i in wanted:
         walk, atoms = walks[i], now.atoms[i]
         walk.step.append(int(own_steps[i]))
@@ -38,6 +61,9 @@ def keep_frames(
         walk.kinetic_eV.append(float(seen.kinetic[i]))
         walk.temperature_K.append(float(seen.temperature[i]))
         walk.uncertainty.append(float(seen.uncertainty[i]))
+        walk.mean_uncertainty.append(float(calibration.expected_error(now.force_std[atoms]).mean()))
+        walk.energy_std.append(float(seen.energy_std[i]))
+        walk.force_std.append(now.force_std[atoms].astype(np.float32))
         walk.max_force.append(float(seen.largest_force[i]))
         walk.positions.append(now.positions[atoms].copy())
         walk.momenta.append(now.momenta[atoms].copy())
@@ -49,7 +75,13 @@ def keep_frames(
 
 
 def keep_velocities(now: Snapshot, walks: Sequence[Walk], wanted: Sequence[int]) -> None:
-    """Append this step's velocities to the walkers that are `wanted`, indices into the batch."""
+    """Append this step's velocities, Å/fs in float32, to walkers.
+
+    Args:
+        now: the batch.
+        walks: one a system of the batch.
+        wanted: indices into the batch.
+    """
     velocities = (now.momenta / now.masses[:, None] * A_PER_FS).astype(np.float32)
     for i in wanted:
         walks[i].velocities.append(velocities[now.atoms[i]])

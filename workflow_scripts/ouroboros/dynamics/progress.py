@@ -9,7 +9,14 @@ class Progress:
     """Prints how far a run is: at every tenth of it, and every half minute where that is sooner."""
 
     def __init__(self, steps: int, first_step: int = 0, walker_steps: int = 0, every_s: float = EVERY_S):
-        """A run of `steps` from `first_step` on, where `walker_steps` are done already."""
+        """Begin to count.
+
+        Args:
+            steps: of the whole run.
+            first_step: from which it goes on.
+            walker_steps: that were made before.
+            every_s: seconds between two lines, or fewer.
+        """
         self.steps, self.every_s = steps, every_s
         self._began, self._first, self._before = time.monotonic(), first_step, walker_steps
         self._last, self._tenth = self._began, first_step * 10 // max(steps, 1)

@@ -72,8 +72,19 @@ def run_walkers(
 
     Raises:
         ValueError: the structures do not fit the ensemble (`Ensemble.check`), there is no thermostat to follow the
-            ramp, or the bias meets an ensemble other than constant temperature and volume.
+            ramp, the bias meets an ensemble other than constant temperature and volume, temperatures or momenta are not
+            one a walker, a stride is too small, or the committee was not trained on an element.
     """
+    for atoms in [*starts, *spares]:
+        committee.refuse_unknown(atoms.numbers)
+    temperatures = _of_each(temperatures_K, len(starts))
+    if stride < 1 or velocity_stride < 0 or steps < 0:
+        raise ValueError(
+            f"stride is {stride}, velocity_stride {velocity_stride} and steps {steps}; frames are kept every 1 step or "
+            "more, velocities too or never (0), and no fewer than 0 steps are made"
+        )
+    if momenta is not None and [np.shape(each) for each in momenta] != [(len(atoms), 3) for atoms in starts]:
+        raise ValueError(f"momenta have to be one (n_atoms, 3) array for each of the {len(starts)} walkers")
     ensemble.check([*starts, *spares], committee.stress)
     if ramp_to_K is not None and ensemble.name == "nve":
         raise ValueError("ensemble nve has no thermostat to follow a ramp; use langevin, nose_hoover or v_rescale")
@@ -86,8 +97,7 @@ def run_walkers(
     model = BiasedModel(unbiased, bias, timestep_fs) if bias else unbiased
     run = _Run(
         model, unbiased, ensemble, Watch(limits or Limits()), [*starts, *spares],
-        np.broadcast_to(np.asarray(temperatures_K, float), len(starts)), ramp_to_K, timestep_fs, steps, stride,
-        velocity_stride, rng,
+        temperatures, ramp_to_K, timestep_fs, steps, stride, velocity_stride, rng,
     )  # fmt: skip
     kept = saved.read() if saved else None
     if kept:
@@ -103,6 +113,18 @@ def run_walkers(
         if saved and saved.due and run.alive:
             saved.write(run.dump())
     return run.walks
+
+
+def _of_each(temperatures_K: Sequence[float] | float, walkers: int) -> np.ndarray:
+    """(walkers,) K."""
+    given = np.asarray(temperatures_K, float)
+    if given.shape not in ((), (walkers,)):
+        raise ValueError(
+            f"temperatures_K has shape {given.shape}; give one for all, or one for each of {walkers} walkers"
+        )
+    if not (given >= 0).all():
+        raise ValueError(f"temperatures_K holds {given.min():g}; no temperature is below zero")
+    return np.broadcast_to(given, walkers)
 
 
 @dataclass
@@ -239,7 +261,7 @@ class _Run:
                 assert now is not None
                 keep_crossing(now, seen, walk, int(own[i]), i)
         if now is not None:
-            keep_frames(now, seen, walks, own.tolist(), framed)
+            keep_frames(now, seen, walks, own.tolist(), framed, self.watch.limits.calibration)
             keep_velocities(now, walks, sampled)
         return good
 

@@ -16,7 +16,7 @@ from .bond_watch import SKIN, BondWatch
 from .energy_jump import energy_jump
 from .limits import Limits
 
-PER_SYSTEM = ("potential", "kinetic", "spread", "closest", "largest_force", "gap", "pair", "moved")
+PER_SYSTEM = ("potential", "kinetic", "spread", "energy_std", "closest", "largest_force", "gap", "pair", "moved")
 CHANCE = 1e-9  # that a sound walker of few degrees of freedom is taken for too hot, at one step
 
 
@@ -27,7 +27,8 @@ class Seen:
     Attributes:
         potential, kinetic: eV, the potential without the atoms' offsets.
         temperature: K.
-        uncertainty: calibrated, eV/Å; largest_force: eV/Å.
+        uncertainty: the largest of the atoms, calibrated, eV/Å; largest_force: eV/Å.
+        energy_std: the members' standard deviation, eV.
         bonds: what happened to a bond, in words; "" where nothing did.
         reasons: why a walker has to stop, None where it may go on.
     """
@@ -36,6 +37,7 @@ class Seen:
     kinetic: np.ndarray
     temperature: np.ndarray
     uncertainty: np.ndarray
+    energy_std: np.ndarray
     largest_force: np.ndarray
     bonds: list[str]
     reasons: list[str | None]
@@ -63,13 +65,17 @@ class Watch:
             freedom: (n_systems,) degrees of freedom.
             targets_K: (n_systems,) temperatures that the walkers should have.
             own_steps: (n_systems,) steps since each began.
+
+        Returns:
+            What was measured, and for each walker the first reason to stop it.
         """
         rows = self._measure(state, walkers)
         values = dict(zip(PER_SYSTEM, rows, strict=True))
         temperature = 2 * values["kinetic"] / (units.kB * freedom)
         uncertainty = self.limits.calibration.expected_error(values["spread"])
         bonds = self.bonds.remember(state) if (values["pair"] >= 0).any() else [""] * len(walkers)
-        finite = np.isfinite(rows[[0, 1, 2, 4, 5]]).all(axis=0)
+        needed = [values[name] for name in ("potential", "kinetic", "spread", "largest_force", "gap")]
+        finite = np.isfinite(needed).all(axis=0)
         reasons = [
             self._reason(
                 finite=bool(finite[i]),
@@ -83,11 +89,18 @@ class Watch:
             for i in range(len(walkers))
         ]
         return Seen(
-            values["potential"], values["kinetic"], temperature, uncertainty, values["largest_force"], bonds, reasons
+            values["potential"],
+            values["kinetic"],
+            temperature,
+            uncertainty,
+            values["energy_std"],
+            values["largest_force"],
+            bonds,
+            reasons,
         )
 
     def _measure(self, state: MDState, walkers: Sequence[int]) -> np.ndarray:
-        """(8, n_systems) PER_SYSTEM, brought from the device at once."""
+        """(9, n_systems) PER_SYSTEM, brought from the device at once."""
         system, n = state.system_idx, len(walkers)
         forces = getattr(state, "committee_forces", state.forces)  # the state's own bend under a bias
         largest = forces.new_zeros(n).scatter_reduce(0, system, forces.norm(dim=1), "amax")
@@ -97,6 +110,7 @@ class Watch:
                 state.energy,
                 ts.calc_kinetic_energy(masses=state.masses, momenta=state.momenta, system_idx=system),
                 state.max_force_std,
+                state.energy_std,
                 state.closest_contact,
                 largest,
                 energy_jump(state, forces, n),

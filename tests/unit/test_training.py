@@ -222,7 +222,7 @@ def test_the_record_tells_with_what_and_where_it_was_trained(frames, model_setti
     told = fit.summary
     assert (told["seed"], told["bootstrap_seed"], told["started_from"]) == (6, 7, "random weights")
     assert told["model"] == model_settings and told["training"] == {**short, "epochs": 1}
-    assert told["versions"] == {
+    assert {name: text.split("+")[0] for name, text in told["versions"].items()} == {  # 2.15.0+cpu is 2.15.0
         "ouroboros": ouroboros.__version__,
         "code": code_version(),
         "python": platform.python_version(),
@@ -287,6 +287,7 @@ def stress_mae(fit, frames, cutoff):
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_the_error_of_the_stress_is_recorded(strained, model_settings, short, accumulation):
     """Nothing moves at such a learning rate, so that the training error is that of the kept weights."""
+    strained = strained.with_columns(subset=np.where(np.arange(24) % 5, "train", "validation"))
     still = {**short, "schedule": "constant", "learning_rate": 1e-12, "epochs": 1, "accumulation": accumulation}
     fit = train_member(strained, model_settings, {**still, "stress_weight": 20.0}, seed=0)
     for name in ("train", "validation"):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ouroboros.accuracy import errors, measure
-from ouroboros.committee import Prediction
 from ouroboros.error_table import error_table
 from ouroboros.frames import Frames
+from ouroboros.predictions import Prediction
 from ouroboros.units import CHEMICAL_ACCURACY_MEV
 
 

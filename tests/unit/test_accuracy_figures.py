@@ -9,8 +9,8 @@ import pytest
 from ouroboros import accuracy_figures
 from ouroboros.accuracy import measure
 from ouroboros.calibration import gaussian
-from ouroboros.committee import Prediction
 from ouroboros.frames import Frames
+from ouroboros.predictions import Prediction
 from ouroboros.uncertainty import quality
 from ouroboros.uncertainty_figure import uncertainty
 

@@ -12,9 +12,10 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from schnetpack.transform import MatScipyNeighborList
 
 from ouroboros.calculator import CommitteeCalculator
-from ouroboros.committee import Committee, Prediction
+from ouroboros.committee import Committee
 from ouroboros.frames import Frames
 from ouroboros.models import build_model, export_schnetpack, load_model, save_model
+from ouroboros.predictions import Prediction
 
 FRAME_OF = [0, 0, 1, 1, 1]
 MEMBER_FORCES = np.random.default_rng(0).normal(size=(4, 5, 3))

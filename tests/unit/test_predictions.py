@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from ouroboros.accuracy import measure
-from ouroboros.committee import Prediction
 from ouroboros.frames import Frames
-from ouroboros.predictions import save_predictions
+from ouroboros.predictions import Prediction, save_predictions
 from ouroboros.reference import write_database
 from ouroboros.uncertainty import force_errors
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ouroboros.calibration import gaussian
-from ouroboros.committee import Prediction
 from ouroboros.frames import Frames
+from ouroboros.predictions import Prediction
 from ouroboros.uncertainty import calibrate, force_errors, quality
 
 

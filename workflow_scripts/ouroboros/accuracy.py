@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from .committee import Prediction
 from .error_groups import groups_of
 from .error_statistics import energy_errors, force_errors, in_kcal_per_mol, stress_errors
 from .frames import Frames
+from .predictions import Prediction
 from .units import CHEMICAL_ACCURACY_MEV
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import mannwhitneyu, spearmanr
 
 from .calibration import LEVELS, Calibration, fit_calibration, gaussian
-from .committee import Prediction
 from .frames import Frames
+from .predictions import Prediction
 from .units import CHEMICAL_ACCURACY_MEV
 
 LARGE_ERROR = CHEMICAL_ACCURACY_MEV / 1000  # eV/Å; 1 kcal/mol/Å, in the length of the error on an atom

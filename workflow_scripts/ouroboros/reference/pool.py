@@ -9,7 +9,7 @@ from ..walk import Walk
 
 if TYPE_CHECKING:
     from ..calibration import Calibration
-    from ..committee import Prediction
+    from ..predictions import Prediction
 
 
 def not_yet_learned(pool: Frames, dataset: Frames) -> Frames:

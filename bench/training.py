@@ -6,7 +6,7 @@ Three sides train the same network on the same frames, batch 10, in turn:
 
     stock   SchNetPack 2.2: AtomsDataModule on its ASE database, neighbour list as a transform, AtomisticTask with the
             metrics of its MD17 configuration; with no worker and with two, the better one counts
-    bare    forward, backward and optimiser step of the stock network on ready batches: no loader, no Lightning
+    bare    forward and backward of the stock network on ready batches: no loader, no optimiser, no Lightning
     ours    train_member, once with the compiled step and once without (`_eager`)
 
 Stock and bare run in a process that keeps denormal numbers (below 1e-38), as torch does by itself; ours takes them for
@@ -140,19 +140,17 @@ def run_stock(folder: Path, kind: str, epochs: int, workers: int, orders: Any = 
 
 
 def run_bare(frames: Frames, kind: str, seconds: float) -> float:
-    """Samples a second of the stock network's step on ready batches."""
+    """Samples a second of the stock network's forward and backward on ready batches."""
     model = stock.network(kind, *NETWORKS[kind], CUTOFF).train()
     model.postprocessors = torch.nn.ModuleList()
-    optimiser = torch.optim.AdamW(model.parameters(), RATE)
     batches = list(GraphLoader(Graphs(frames, CUTOFF, fit_energy_offsets(frames)), BATCH))
     began, done = 0.0, 0
     for number in range(10**9):
         batch = batches[number % len(batches)]
         prediction = model(batch.copy())
         parts = [torch.nn.functional.mse_loss(prediction[name], batch[name]) for name in ("energy", "forces")]
-        optimiser.zero_grad()
+        model.zero_grad()
         (WEIGHTS[0] * parts[0] + WEIGHTS[1] * parts[1]).backward()
-        optimiser.step()
         if number == 3:
             began = time.perf_counter()
         elif number > 3:

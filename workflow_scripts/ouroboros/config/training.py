@@ -28,7 +28,7 @@ class Training(Section):
         "compile the step (CPU): half a minute, then twice as fast; auto: from 5000 steps on, with a C++ compiler",
     )
     # the optimiser
-    learning_rate: float = key(4e-3, "AdamW's peak learning rate", gt=0, lt=1)
+    learning_rate: float = key(3e-3, "AdamW's peak learning rate", gt=0, lt=1)
     weight_decay: float = key(0.0, "AdamW's weight decay", ge=0, lt=1)
     gradient_clip: float | None = key(None, "largest gradient norm; null: not clipped", gt=0)
     schedule: Literal["one_cycle", "cosine", "plateau", "constant"] = key(

@@ -164,7 +164,8 @@ def test_a_broken_arm_ends_the_run_and_says_what_to_look_at(finished: Path, tmp_
     """On purpose: no explored frame is physical when every force is over the cap."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "results/tiny/labels").rglob("*.json")}
-    run = snakemake(tmp_path, changed(TINY, rounds__mode="until_converged", selection__force_cap_eV_per_A=1e-6))
+    alone = changed(TINY, rounds={"count": 2, "mode": "until_converged", "strategies": ["committee"]})
+    run = snakemake(tmp_path, changed(alone, selection__force_cap_eV_per_A=1e-6))
     assert run.returncode != 0
     assert "round 0 is broken: no explored frame is physical; look at select/selection.csv" in run.stdout, run.stdout
     decision = read(tmp_path / "results/tiny/committee-42/round_0/decision.json")

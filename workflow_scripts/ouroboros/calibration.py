@@ -23,6 +23,7 @@ class Calibration:
         power: of the spread; 1 is proportional.
         known_to: eV/Å, the largest spread that the power was learned from; above it the power is 1 at least, as a few
             frames that are well known cannot promise that errors rise more slowly than the spread where nothing is.
+            None where nothing was learned.
         quantiles: error over expected error that a share of `LEVELS` of the errors stays below.
         frames: what it was learned from.
         atoms: likewise.
@@ -33,13 +34,14 @@ class Calibration:
     quantiles: tuple[float, ...]
     frames: int
     atoms: int
-    known_to: float = np.inf
+    known_to: float | None = None
 
     def expected_error(self, spread: np.ndarray) -> np.ndarray:
         """The rms length of the force error, eV/Å, for the length of the members' standard deviation, eV/Å."""
         spread = np.asarray(spread)
-        beyond = np.maximum(spread / self.known_to, 1.0)
-        return self.scale * np.minimum(spread, self.known_to) ** self.power * beyond ** max(self.power, 1.0)
+        known = np.inf if self.known_to is None else self.known_to
+        beyond = np.maximum(spread / known, 1.0)
+        return self.scale * np.minimum(spread, known) ** self.power * beyond ** max(self.power, 1.0)
 
     def interval(self, spread: np.ndarray, level: float) -> np.ndarray:
         """What the length of the force error stays below in a share `level` of cases, eV/Å.

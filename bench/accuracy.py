@@ -1,13 +1,14 @@
 """Accuracy against wall time on rMD17 ethanol: a committee trained here, stock SchNetPack beside it.
 
-    .venv/bin/python bench/accuracy.py [--members 10] [--epochs 250] [--stock-seconds 900] [--folder results/accuracy]
+    .venv/bin/python bench/accuracy.py [--members 8] [--epochs 420] [--stock-seconds 900] [--folder results/accuracy]
 
-950 training, 50 validation and 1,000 test frames, those of ../shared. Two trainings run side by side, one thread each:
+950 training, 50 validation and 1,000 test frames, those of ../shared; each member holds back 50 of its own, so that a
+committee has learned from all 1,000. Two trainings run side by side, one thread each:
 the members of a PaiNN committee by `train_member` with the project's default settings and so many epochs; then two
 members of stock SchNetPack 2.2 with the settings of its own configuration `rmd17` (PaiNN 128x3, batch 10, AdamW at
 1e-3, squared errors weighted 0.01 and 0.99, halved on plateau, weights averaged) for `--stock-seconds`, about what one
 of ours takes. Learning rate, batch size and epochs of ours were chosen on the validation frames; the test frames are
-looked at once, at the end. A bench that was killed goes on where it was. `validation.svg` in the folder shows the
+looked at once, at the end of a run (docs/training.md has all runs). A bench that was killed goes on where it was. `validation.svg` in the folder shows the
 validation errors over time.
 
 The last line is JSON:
@@ -48,11 +49,11 @@ def read(name: str) -> Frames:
     return Frames.from_atoms(rmd17.images(name))
 
 
-def training_frames() -> Frames:
-    """The 1,000 frames, 50 of them drawn for validation."""
+def training_frames(number: int = 0) -> Frames:
+    """The 1,000 frames, 50 of them drawn for validation, others for each member."""
     frames = read("train.xyz")
     subset = np.full(len(frames), "train", dtype="<U10")
-    subset[np.random.default_rng(1).permutation(len(frames))[N_TRAIN:]] = "validation"
+    subset[np.random.default_rng(1 + number).permutation(len(frames))[N_TRAIN:]] = "validation"
     return frames.with_columns(subset=subset, round=0)
 
 
@@ -87,7 +88,7 @@ def train_ours(number: int, epochs: int, folder: Path) -> None:
     torch.set_num_threads(1)
     config = settings(epochs)
     state = folder / f"state_{number}"
-    fit = train_member(training_frames(), config["model"], config["training"], seed=number, state=state)
+    fit = train_member(training_frames(number), config["model"], config["training"], seed=number, state=state)
     fit.history.to_csv(folder / f"ours_{number}.csv", index=False)
     (folder / f"ours_{number}.json").write_text(json.dumps(fit.summary, indent=2))
     save_model(folder / f"ours_{number}.pt", fit.model, config["model"], fit.energy_offsets)
@@ -107,7 +108,7 @@ def train_stock(number: int, seconds: float, folder: Path) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(False)  # as it is where SchNetPack runs alone
     pl.seed_everything(number, verbose=False)
-    frames, scratch = training_frames(), folder / f"stock_{number}"
+    frames, scratch = training_frames(number), folder / f"stock_{number}"
     scratch.mkdir(exist_ok=True)
     os.chdir(scratch)  # the data module leaves a lock where it runs
     for old in scratch.glob("*"):
@@ -192,8 +193,8 @@ def draw(folder: Path) -> None:
 def main() -> None:
     """Train, test, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=250)
+    parser.add_argument("--members", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=420)
     parser.add_argument("--stock-seconds", type=float, default=900)
     parser.add_argument("--folder", type=Path, default=ROOT / "results/accuracy")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)

@@ -8,8 +8,8 @@ the members of a PaiNN committee by `train_member` with the project's default se
 members of stock SchNetPack 2.2 with the settings of its own configuration `rmd17` (PaiNN 128x3, batch 10, AdamW at
 1e-3, squared errors weighted 0.01 and 0.99, halved on plateau, weights averaged) for `--stock-seconds`, about what one
 of ours takes. Learning rate, batch size and epochs of ours were chosen on the validation frames; the test frames are
-looked at once, at the end of a run (docs/training.md has all runs). A bench that was killed goes on where it was. `validation.svg` in the folder shows the
-validation errors over time.
+looked at once, at the end of a run (docs/training.md has all runs). A bench that was killed goes on where it was.
+`validation.svg` in the folder shows the validation errors over time.
 
 The last line is JSON:
 

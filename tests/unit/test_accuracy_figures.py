@@ -85,7 +85,8 @@ def test_the_numbers_of_the_metrics_stand_on_the_figures(tmp_path):
         f"in domain: area {inside.figures['calibrated']['miscalibration_area']:.3f}",
         f"out of domain: area {outside.figures['calibrated']['miscalibration_area']:.3f}",
         f"bare spread: {inside.figures['bare']['miscalibration_area']:.3f}",
-        f"{inside.figures['calibrated']['coverage_90']:.0%}, {outside.figures['calibrated']['coverage_90']:.0%}",
+        f"{inside.figures['calibrated']['coverage_90']:.0%} within the 90 % interval",
+        f"{outside.figures['calibrated']['coverage_90']:.0%} within the 90 % interval",
     ):
         assert words in texts["uncertainty"], words
 

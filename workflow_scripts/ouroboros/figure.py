@@ -19,22 +19,23 @@ COLOURS = {  # one colour a strategy, in every figure
 
 
 @contextmanager
-def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float = 3.6) -> Iterator:
+def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float = 3.6, rows: int = 1) -> Iterator:
     """Open axes in the project's style and write them to `path` (SVG or PNG by its ending) when the block ends.
 
     Args:
         path: where the figure goes.
         columns: panels side by side.
         width: inches a panel.
-        height: inches.
+        height: inches a panel.
+        rows: of panels.
 
     Yields:
-        One matplotlib Axes, or an array of them when there are several columns.
+        One matplotlib Axes, or a flat array of them when there are several, row by row.
     """
     with plt.style.context(STYLE):
-        drawing, axes = plt.subplots(1, columns, figsize=(width * columns, height))
+        drawing, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows))
         try:
-            yield axes
+            yield axes.ravel() if rows * columns > 1 else axes
             metadata = {"Date": None} if str(path).endswith(".svg") else None
             drawing.savefig(path, metadata=metadata)
         finally:

@@ -30,11 +30,15 @@ def uncertainty(sets: Sequence[Told], calibration: Calibration, path: str | Path
     if not sets:
         sentence(path, sparse or "A committee of one member has no spread to tell its uncertainty by.")
         return
-    with figure(path, columns=len(sets) + 1, width=4.4, height=4.0) as panels:
+    rows = 1 if len(sets) == 1 else 2
+    columns = (len(sets) + 2) // 2 if rows == 2 else 2
+    with figure(path, columns=columns, rows=rows, width=4.4, height=4.0) as panels:
         for number, each in enumerate(sets):
             _errors(panels[number], each, calibration, f"C{number}")
-        _share_axes(panels[:-1])
-        _coverage(panels[-1], sets, calibration)
+        _share_axes(panels[: len(sets)])
+        _coverage(panels[len(sets)], sets, calibration)
+        for empty in panels[len(sets) + 1 :]:
+            empty.axis("off")
 
 
 def _share_axes(panels: Sequence[Axes]) -> None:
@@ -66,7 +70,8 @@ def _errors(axes: Axes, each: Told, calibration: Calibration, colour: str) -> No
     axes.legend(loc="lower right", fontsize=8)
     rank = each.figures["spearman"]
     told = "not known" if rank is None else f"{rank:.2f}"
-    axes.set_title(f"{_words(each)}: rank correlation {told}")
+    held_90 = f"{each.figures['calibrated']['coverage_90']:.0%} within the 90 % interval"
+    axes.set_title(f"{_words(each)}: rank correlation {told},\n{held_90}")
 
 
 def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> None:
@@ -78,8 +83,7 @@ def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> Non
             axes.plot(LEVELS, held(each.spread, each.error, kind), style, color=f"C{number}", label=label)
     axes.set(xlabel="share of errors that an interval promises", ylabel="share within it", box_aspect=1)
     axes.legend(loc="upper left", fontsize=8)
-    shares = ", ".join(f"{each.figures['calibrated']['coverage_90']:.0%}" for each in sets)
-    axes.set_title(f"within the 90 % interval: {shares}")
+    axes.set_title("share of errors within intervals")
 
 
 def _words(each: Told) -> str:

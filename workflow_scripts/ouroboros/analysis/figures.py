@@ -183,6 +183,7 @@ def spectrum(analysis: dict, path: str | Path) -> None:
         )
         top = axes.secondary_xaxis("top", functions=(lambda x: x / PER_CM_PER_THZ, lambda x: x * PER_CM_PER_THZ))
         top.set_xlabel("frequency (THz)")
+        axes.set_title(f"resolution {section['resolution_per_cm']:.0f} cm⁻¹")
         if "warning" in section:
             _below(axes, section["warning"])
 

@@ -19,6 +19,7 @@ from ouroboros.frames import Frames
 Section = tuple[dict, Check | None]
 Tables = Mapping[int, pd.DataFrame]
 CURVE_POINTS = 400  # of the mean square displacement that are kept
+COARSE_PER_CM = 30.0  # resolution of a spectrum that bands of different vibrations are lost in
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,10 @@ def vibrations(series: VelocitySeries, numbers: np.ndarray, friction_per_ps: flo
         "peaks": spectrum.peaks(mean),
     }
     warnings = []
+    if mean.resolution_per_cm > COARSE_PER_CM:
+        warnings.append(
+            f"The run is too short for lines finer than {mean.resolution_per_cm:.0f} cm⁻¹: raise simulation.steps."
+        )
     if broadened:
         warnings.append(
             f"Langevin friction of {friction_per_ps:g}/ps broadens each line by some {broadened:.0f} cm⁻¹: "

@@ -37,7 +37,7 @@ def draw(result: dict, path: str | Path) -> None:
         drift = np.array([abs(step["drift_meV_per_atom_per_ps"]) for step in steps])
         right.semilogx(size[whole], drift[whole], "o-", color="C1")
         right.semilogx(size[~whole], drift[~whole], "o", color="C1", mfc="none")
-        right.set(xlabel="time step (fs)", ylabel="drift of the worst walker\n(meV per atom and ps)", ylim=(0, None))
+        right.set(xlabel="time step (fs)", ylabel="size of the largest drift\n(meV per atom and ps)", ylim=(0, None))
         for axes in (left, right):
             axes.axvline(result["production_timestep_fs"], color="0.6", lw=1, ls=":", zorder=0, label="production run")
             axes.set_xticks(size, [f"{step:g}" for step in size])

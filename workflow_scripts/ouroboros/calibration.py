@@ -49,9 +49,13 @@ class Calibration:
         Raises:
             ValueError: the level is not between the first and the last of `LEVELS`.
         """
+        return self.bound(level) * self.expected_error(spread)
+
+    def bound(self, level: float) -> float:
+        """What error over expected error stays below in a share `level` of cases; errors as of `interval`."""
         if not LEVELS[0] <= level <= LEVELS[-1]:
             raise ValueError(f"the level {level:g} is not between {LEVELS[0]:g} and {LEVELS[-1]:g}")
-        return np.interp(level, LEVELS, self.quantiles) * self.expected_error(spread)
+        return float(np.interp(level, LEVELS, self.quantiles))
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for calibration.json."""

@@ -59,7 +59,7 @@ def _errors(axes: Axes, each: Told, calibration: Calibration, colour: str) -> No
     plain_log(axes.figure.colorbar(hexagons, ax=axes, label="atoms in a hexagon", shrink=0.8).ax.yaxis)
     ends = np.array([expected[drawn].min(), expected[drawn].max()])
     axes.loglog(ends, ends, color="black", linewidth=0.8, linestyle="--", label="error as expected")
-    bound = np.interp(0.9, LEVELS, calibration.quantiles) * ends
+    bound = calibration.bound(0.9) * ends
     axes.loglog(ends, bound, color="#888888", linewidth=0.9, label="90 % of errors below")
     centre, rms = grouped_rms(12, expected, error)
     axes.loglog(centre, rms, "o-", color=colour, markersize=4, label="rms in twelfths")

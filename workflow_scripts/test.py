@@ -39,7 +39,8 @@ with start(snakemake) as job:
     write_json(output.metrics, metrics)
     write_json(output.calibration, calibration.as_record())
     error_table(metrics).to_csv(output.table, index=False, float_format="%.6g")
-    save_predictions(output.predictions, prediction, frames, indices, calibration.expected_error(prediction.force_std))
+    expected = calibration.expected_error(prediction.force_std, prediction.frame_force_std)
+    save_predictions(output.predictions, prediction, frames, indices, expected)
 
     accuracy_figures.parity(prediction, frames, metrics["committee"], output.parity)
     accuracy_figures.histograms(prediction, frames, output.histograms)

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from ouroboros.calibration import LEVELS, Calibration, fit_calibration, gaussian
-from ouroboros.uncertainty import figures_of as quality
+from ouroboros.calibration import LEVELS, Calibration, gaussian
+from ouroboros.calibration import fit_calibration as fit
+from ouroboros.predictions import over_frames
+from ouroboros.uncertainty import figures_of
 
 ATOMS = 9
 
@@ -21,6 +23,21 @@ def sizes_of(spread):
     return np.full(len(spread) // ATOMS, ATOMS)
 
 
+def fit_calibration(spread, error, n_frames):
+    """Of atoms that know of no frame, so that the whole power is that of their own spread."""
+    return fit(spread, spread, error, n_frames)
+
+
+def expected(calibration, spread):
+    """Likewise."""
+    return calibration.expected_error(spread, spread)
+
+
+def quality(spread, error, n_atoms, calibration, large_error):
+    """Likewise."""
+    return figures_of(spread, expected(calibration, spread), error, n_atoms, calibration, large_error)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
@@ -32,7 +49,7 @@ def test_a_known_relation_is_found(rng, scale, power):
     found = fit_calibration(spread, errors_of(spread, rng, scale, power), len(spread) // ATOMS)
     assert found.power == pytest.approx(power, abs=0.02)
     at = np.array([0.01, 0.05, 0.3])
-    np.testing.assert_allclose(found.expected_error(at), scale * at**power, rtol=0.05)
+    np.testing.assert_allclose(expected(found, at), scale * at**power, rtol=0.05)
     np.testing.assert_allclose(found.quantiles, gaussian().quantiles, rtol=0.2, atol=0.02)
 
 
@@ -46,7 +63,7 @@ def test_intervals_hold_on_other_frames_whatever_the_errors_look_like(rng):
     assert figures["calibrated"]["coverage_90"] == pytest.approx(0.9, abs=0.03)
     assert figures["calibrated"]["miscalibration_area"] < 0.03
     assert figures["bare"]["miscalibration_area"] > 0.1
-    assert found.interval(np.array([0.1]), 0.9) > found.interval(np.array([0.1]), 0.5)
+    assert found.bound(0.9) > found.bound(0.5)
 
 
 def test_a_perfect_uncertainty_is_told_to_be_perfect(rng):
@@ -81,22 +98,36 @@ def test_a_few_frames_do_not_refute_proportionality(rng):
     assert found.power > 0.5
 
 
+def test_what_the_frame_adds_is_found(rng):
+    """Where errors go with the spread of the atom and of its frame, and where with the atom's alone."""
+    of_frame = np.repeat(rng.lognormal(-3, 0.7, size=800), ATOMS)
+    spread = of_frame * rng.lognormal(0, 0.7, size=len(of_frame))
+    frame_spread = over_frames(spread, sizes_of(spread))
+    for share in (0.6, 0.0):
+        mixed = spread ** (1 - share) * frame_spread**share
+        found = fit(spread, frame_spread, errors_of(mixed, rng), 800)
+        assert found.frame_share == pytest.approx(share, abs=0.05) and found.power == pytest.approx(1, abs=0.03)
+        np.testing.assert_allclose(found.expected_error(spread, frame_spread), 2 * mixed, rtol=0.25)
+    single = over_frames(np.array([3.0, 4.0, 1.0, 1.0, 5.0]), np.array([2, 2, 1]))
+    np.testing.assert_allclose(single, [12.5**0.5, 12.5**0.5, 1, 1, 5])
+
+
 def test_beyond_the_known_spreads_the_error_rises_with_them_at_least(rng):
     spread = rng.lognormal(-3, 0.5, size=400 * ATOMS)
     found = fit_calibration(spread, errors_of(spread, rng, 1.5, 0.6), 400)
     end = spread.max()
     assert found.known_to == end and found.power < 0.7
-    edge = found.expected_error(np.array([0.999, 1, 1.001, 2]) * end)
+    edge = expected(found, np.array([0.999, 1, 1.001, 2]) * end)
     assert edge[2] / edge[0] == pytest.approx(1, abs=0.01), "no jump"
     assert edge[3] / edge[1] == pytest.approx(2)
     steep = fit_calibration(spread, errors_of(spread, rng, 1.5, 1.8), 400)
-    assert steep.expected_error(2 * end) / steep.expected_error(end) == pytest.approx(2**steep.power)
+    assert expected(steep, 2 * end) / expected(steep, end) == pytest.approx(2**steep.power)
 
 
 @pytest.mark.parametrize("level", [0.01, 0.99])
 def test_an_interval_that_was_not_learned_is_refused(level):
     with pytest.raises(ValueError, match=r"is not between 0\.02 and 0\.98"):
-        gaussian().interval(np.array([0.1]), level)
+        gaussian().bound(level)
 
 
 def test_ranks_are_those_of_conformal_prediction(rng):
@@ -104,8 +135,8 @@ def test_ranks_are_those_of_conformal_prediction(rng):
     spread = np.full(19, 0.1)
     error = errors_of(spread, rng)
     found = fit_calibration(spread, error, 19)
-    assert found.interval(0.1, 0.3) == pytest.approx(np.sort(error)[5], rel=1e-6)
-    assert found.interval(0.1, 0.9) == pytest.approx(np.sort(error)[17], rel=1e-6)
+    assert found.bound(0.3) * expected(found, 0.1) == pytest.approx(np.sort(error)[5], rel=1e-6)
+    assert found.bound(0.9) * expected(found, 0.1) == pytest.approx(np.sort(error)[17], rel=1e-6)
 
 
 def test_larger_spread_never_means_a_smaller_error(rng):

@@ -19,6 +19,7 @@ GOOD = {
     "survival_fraction": 1.0,
     "walkers": 16,
     "frames_explored": 800,
+    "frames_physical": 790,
     "checks_failed": [],
     "selected": 60,
     "labels": 100,
@@ -102,8 +103,15 @@ def test_no_explored_frame_is_broken_and_sends_the_reader_to_the_walkers():
 
 @pytest.mark.parametrize("last_round", [True, False])
 def test_no_physical_frame_is_broken_and_sends_the_reader_to_the_selection(last_round):
-    verdict = decide({**GOOD, "uncertain_fraction": None}, TARGETS, last_round=last_round)
+    figures = {**GOOD, "frames_physical": 0, "uncertain_fraction": None}
+    verdict = decide(figures, TARGETS, last_round=last_round)
     assert verdict.state == "broken" and "select/selection.csv" in verdict.reason
+
+
+@pytest.mark.parametrize(("last_round", "state"), [(False, "continue"), (True, "budget_spent")])
+def test_an_uncertainty_that_nobody_knows_never_counts_as_small(last_round, state):
+    verdict = decide({**GOOD, "members": 1, "uncertain_fraction": None}, TARGETS, last_round=last_round)
+    assert verdict.state == state and "one member has no spread" in verdict.reason
 
 
 def test_a_pool_has_no_walkers_to_survive():

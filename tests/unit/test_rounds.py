@@ -64,7 +64,7 @@ def files(tmp_path):
         "walkers": str(walkers),
         "selection": write(
             tmp_path / "selection.json",
-            {"explored": 800, "uncertain": 200, "uncertain_fraction": 0.25, "selected": 60},
+            {"explored": 800, "physical": 790, "uncertain": 200, "uncertain_fraction": 0.25, "selected": 60},
         ),
         "analysis": write(
             tmp_path / "analysis.json", {"verdicts": {"drift": {"passed": True}, "bonds": {"passed": False}}}
@@ -108,6 +108,7 @@ def test_figures_come_from_the_files_of_the_round(files):
         "members": 3,
         "members_living": 2,
         "frames_explored": 800,
+        "frames_physical": 790,
         "candidates": 200,
         "uncertain_fraction": 0.25,
         "selected": 60,
@@ -116,6 +117,12 @@ def test_figures_come_from_the_files_of_the_round(files):
         "survival_fraction": 0.75,
         "checks_failed": ["bonds"],
     }
+
+
+def test_one_member_has_no_share_of_uncertain_frames(files, tmp_path):
+    metrics = json.loads(Path(files["metrics"]).read_text())
+    write(tmp_path / "metrics.json", {**metrics, "members": metrics["members"][:1]})
+    assert figures_of_round(**files)["uncertain_fraction"] is None
 
 
 def test_figures_lead_to_a_decision_in_plain_json(decisions):

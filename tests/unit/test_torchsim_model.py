@@ -51,6 +51,8 @@ def test_spread_is_that_of_the_prediction(exact):
     np.testing.assert_allclose(result["energy_std"], expected.energy_std, atol=1e-9)
     np.testing.assert_allclose(result["force_std"], expected.force_std, atol=1e-9)
     np.testing.assert_allclose(result["max_force_std"], expected.max_force_std, atol=1e-9)
+    firsts = np.cumsum(expected.n_atoms) - expected.n_atoms
+    np.testing.assert_allclose(result["rms_force_std"], expected.frame_force_std[firsts], atol=1e-9)
 
 
 def test_gradient_of_the_energy_spread_is_its_finite_difference(exact):

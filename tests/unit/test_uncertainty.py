@@ -70,8 +70,8 @@ def test_errors_are_lengths():
 def test_expected_errors_do_not_depend_on_the_unit():
     prediction, frames = synthetic(1.5)
     half = Prediction(prediction.member_energy, prediction.member_forces / 2, prediction.n_atoms)
-    expected = calibrate(prediction, frames).expected_error(prediction.force_std)
-    of_half = calibrate(half, labelled(frames.forces / 2)).expected_error(half.force_std)
+    expected = calibrate(prediction, frames).expected_error(prediction.force_std, prediction.frame_force_std)
+    of_half = calibrate(half, labelled(frames.forces / 2)).expected_error(half.force_std, half.frame_force_std)
     np.testing.assert_allclose(of_half, expected / 2, rtol=1e-3)
 
 
@@ -107,7 +107,7 @@ def test_a_trained_committee_is_more_uncertain_where_it_is_more_wrong(committee,
 def test_a_committee_of_one_has_no_uncertainty():
     prediction, frames = synthetic(1.0, n_atoms=10)
     alone = Prediction(prediction.member_energy[:1], prediction.member_forces[:1], prediction.n_atoms)
-    assert not calibrate(alone, frames).expected_error(alone.force_std).any()
+    assert not calibrate(alone, frames).expected_error(alone.force_std, alone.frame_force_std).any()
     assert quality(alone, frames, {"all": np.ones(10, bool)}, gaussian()) == []
 
 

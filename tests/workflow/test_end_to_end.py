@@ -161,7 +161,7 @@ def test_until_converged_stops_at_the_first_round_that_meets_the_targets(finishe
 
 
 def test_a_broken_arm_ends_the_run_and_says_what_to_look_at(finished: Path, tmp_path: Path):
-    """On purpose: no explored frame is physical when every force is over the cap."""
+    """On purpose: no explored frame is physical when every force is over the cap. Mended, the run goes on."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "results/tiny/labels").rglob("*.json")}
     alone = changed(TINY, rounds={"count": 2, "mode": "until_converged", "strategies": ["committee"]})
@@ -171,24 +171,31 @@ def test_a_broken_arm_ends_the_run_and_says_what_to_look_at(finished: Path, tmp_
     decision = read(tmp_path / "results/tiny/committee-42/round_0/decision.json")
     assert decision["state"] == "broken" and decision["figures"]["selected"] == 0
     assert not (tmp_path / "results/tiny/committee-42/round_0/decision_checked.json").exists()
+    mended = snakemake(tmp_path, alone)
+    assert mended.returncode == 0, mended.stdout
+    assert read(tmp_path / "results/tiny/committee-42/round_1/decision.json")["state"] in ("budget_spent", "converged")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results/tiny/labels").rglob("*.json")} == stored
 
 
-def test_thresholds_make_a_finished_run_go_on_or_stop_earlier(finished: Path, tmp_path: Path):
-    """Judged anew, nothing trained or labelled again: loose targets stop at round 0, tight ones go on from there."""
+def test_a_loose_threshold_stops_a_finished_run_earlier_and_a_tight_one_makes_it_go_on(finished: Path, tmp_path: Path):
+    """Judged anew: nothing that is there is trained, explored or labelled again, and going on makes what is not."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
+    home, store = tmp_path / "results/tiny/committee-42", tmp_path / "results/tiny/labels"
     easy = {"force_mae_meV_per_A": 1e6, "uncertain_fraction": 1.0, "survival_fraction": 0.0}
-    loose = changed(TINY, rounds__mode="until_converged", decision=easy)
+    alone = {"count": 2, "mode": "until_converged", "strategies": ["committee"]}
+    loose = changed(TINY, rounds=alone, decision=easy)
     counts = job_counts(snakemake(tmp_path, loose, "--dry-run").stdout)
     assert not {"train", "explore", "label", "select"} & set(counts)
     assert snakemake(tmp_path, loose).returncode == 0
-    assert (tmp_path / "results/tiny/committee-42/report/rounds_0/rounds.csv").is_file()
-    made = [path for name in ("model.pt", "trajectory.h5", "selection.csv") for path in tmp_path.rglob(name)]
-    made = {path: path.stat().st_mtime_ns for path in [*made, *tmp_path.rglob("labels.extxyz")]}
-    tight = changed(loose, decision={**easy, "force_mae_meV_per_A": 1e-6})
-    run = snakemake(tmp_path, tight)
+    assert (home / "report/rounds_0/rounds.csv").is_file()
+    shutil.rmtree(home / "round_1")  # as if the run had been loose from the beginning
+    made = [path for name in ("model.pt", "trajectory.h5", "labels.json") for path in tmp_path.rglob(name)]
+    made = {path: path.stat().st_mtime_ns for path in [*made, *store.rglob("*.json")]}
+    run = snakemake(tmp_path, changed(loose, decision={**easy, "force_mae_meV_per_A": 1e-6}))
     assert run.returncode == 0, run.stdout
     assert {path: path.stat().st_mtime_ns for path in made} == made
-    states = [read(tmp_path / f"results/tiny/committee-42/round_{r}/decision.json")["state"] for r in (0, 1)]
+    assert set(store.rglob("*.json")) <= set(made)
+    states = [read(home / f"round_{r}/decision.json")["state"] for r in (0, 1)]
     assert states == ["continue", "budget_spent"]
-    assert (tmp_path / "results/tiny/comparison/rounds_1-1/comparison.json").is_file()
+    assert (home / "round_1/model_1/model.pt").is_file()
+    assert (tmp_path / "results/tiny/comparison/rounds_1/comparison.json").is_file()

@@ -74,8 +74,9 @@ def _missed(figures: dict[str, Any], targets: dict[str, float]) -> list[str]:
     if not mae <= targets["force_mae_meV_per_A"]:
         missed.append(f"force MAE {mae:.1f} meV/Å is over {targets['force_mae_meV_per_A']:g}")
     if uncertain is None or not uncertain <= targets["uncertain_fraction"]:
-        share = "an unknown share" if uncertain is None else f"{uncertain:.0%}"
-        missed.append(f"{share} of the explored frames are uncertain, over {targets['uncertain_fraction']:.0%}")
+        share = "how many explored frames are uncertain is not known (one member has no spread), asked"
+        share = share if uncertain is None else f"{uncertain:.0%} of the explored frames are uncertain, over"
+        missed.append(f"{share} {targets['uncertain_fraction']:.0%}")
     if survival is not None and not survival >= targets["survival_fraction"]:
         missed.append(f"{survival:.0%} of the walkers survived, under {targets['survival_fraction']:.0%}")
     if figures["checks_failed"]:
@@ -87,7 +88,7 @@ def _broken(rounds: Sequence[dict[str, Any]], worse_by: float) -> str:
     figures = rounds[-1]
     if figures["frames_explored"] == 0:
         return "no walker kept a single frame; look at explore/walkers.csv for what stopped them"
-    if figures["uncertain_fraction"] is None:
+    if figures["frames_physical"] == 0:
         return "no explored frame is physical; look at select/selection.csv"
     nan = [name for name, value in figures.items() if value != value]  # NaN alone differs from itself
     if nan:

@@ -59,6 +59,11 @@ class Prediction:
         return np.sqrt((spread(self.member_forces) ** 2).sum(axis=-1))
 
     @property
+    def frame_force_std(self) -> np.ndarray:
+        """(n_atoms_total,) root mean square of `force_std` over the frame that each atom is in, eV/Å."""
+        return over_frames(self.force_std, self.n_atoms)
+
+    @property
     def max_force_std(self) -> np.ndarray:
         """(n_frames,) largest `force_std` over the atoms of each frame, eV/Å: the frame's score."""
         if not len(self.n_atoms):
@@ -69,6 +74,14 @@ class Prediction:
 def spread(values: np.ndarray) -> np.ndarray:
     """Sample standard deviation over the first axis (ddof 1); zero where there is one member."""
     return values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
+
+
+def over_frames(force_std: np.ndarray, n_atoms: np.ndarray) -> np.ndarray:
+    """(n_atoms_total,) root mean square over the frame that each atom is in; `n_atoms` is (n_frames,)."""
+    if not len(n_atoms):
+        return np.zeros(0)
+    starts = np.cumsum(n_atoms) - n_atoms
+    return np.repeat(np.sqrt(np.add.reduceat(force_std**2, starts) / n_atoms), n_atoms)
 
 
 def save_predictions(

@@ -57,8 +57,10 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "members": len(members),
         "members_living": sum((member["force_r2"] or 0) > 0 for member in members),  # better than the mean label
         "frames_explored": chosen["explored"],
+        "frames_physical": chosen["physical"],
         "candidates": chosen["uncertain"],
-        "uncertain_fraction": chosen["uncertain_fraction"],
+        # one member has no spread, which is not knowing, not being sure
+        "uncertain_fraction": chosen["uncertain_fraction"] if len(members) > 1 else None,
         "selected": chosen["selected"],
         "walkers": len(table),
         "walkers_survived": int(table["survived"].sum()),

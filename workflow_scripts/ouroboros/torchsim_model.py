@@ -13,7 +13,7 @@ from .evaluation import Pairs
 from .pair_lists import MadeAt
 
 SKIN = 0.5  # Å that the list of a periodic or large system reaches beyond the cutoff
-PER_SYSTEM = ("max_force_std", "energy_std", "closest_contact")  # outputs with one entry a system
+PER_SYSTEM = ("max_force_std", "rms_force_std", "energy_std", "closest_contact")  # outputs with one entry a system
 ALL_PAIRS_UP_TO = 64  # atoms an isolated system: below it every pair is kept for good and no list is ever rebuilt
 
 
@@ -42,11 +42,11 @@ class CommitteeModel(ModelInterface):
 
         Returns:
             energy (n_systems,) eV and forces (n_atoms, 3) eV/Å; force_std (n_atoms,) eV/Å, the members' spread, and
-            max_force_std (n_systems,), its largest value over the atoms; energy_std (n_systems,) eV, that of the
-            energies with the atomic offsets, and energy_std_gradient (n_atoms, 3) eV/Å, its derivative by the
-            positions; closest_contact (n_systems,), the smallest distance over the summed covalent radii, inf where
-            there is no pair; stress (n_systems, 3, 3) eV/Å³, positive under tension, from a committee that evaluates
-            it.
+            max_force_std and rms_force_std (n_systems,), its largest value and root mean square over the atoms;
+            energy_std (n_systems,) eV, that of the energies with the atomic offsets, and energy_std_gradient
+            (n_atoms, 3) eV/Å, its derivative by the positions; closest_contact (n_systems,), the smallest distance over
+            the summed covalent radii, inf where there is no pair; stress (n_systems, 3, 3) eV/Å³, positive under
+            tension, from a committee that evaluates it.
 
         Raises:
             ValueError: an element that the committee was not trained on.
@@ -63,6 +63,7 @@ class CommitteeModel(ModelInterface):
         offsets_of_members.index_add_(1, state.system_idx, self._energy_offsets[:, numbers])
         energy_std, gradient = energy_spread(energies + offsets_of_members, forces, state.system_idx)
         force_std = forces.var(0).sum(-1).sqrt() if len(forces) > 1 else torch.zeros_like(forces[0, :, 0])
+        squares = no_system.index_add(0, state.system_idx, force_std**2)
         radii = self._radii[numbers]
         contact = pairs.vectors(state.positions).norm(dim=1) / (radii[pairs.idx_i] + radii[pairs.idx_j])
         stress = {} if evaluation.stress is None else {"stress": evaluation.stress.double().mean(0)}
@@ -73,6 +74,7 @@ class CommitteeModel(ModelInterface):
             "energy_std": energy_std,
             "energy_std_gradient": gradient,
             "max_force_std": no_system.scatter_reduce(0, state.system_idx, force_std, "amax"),
+            "rms_force_std": (squares / state.n_atoms_per_system).sqrt(),
             "closest_contact": (no_system + torch.inf).scatter_reduce(
                 0, state.system_idx[pairs.idx_i], contact, "amin"
             ),

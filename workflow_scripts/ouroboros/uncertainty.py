@@ -17,10 +17,14 @@ GROUPS = 10  # of atoms by uncertainty, in which errors are averaged for ENCE
 
 @dataclass(frozen=True)
 class Told:
-    """A set of frames: its name, spread and error (n_atoms_total,) in eV/Å, and its figures (`figures_of`)."""
+    """A set of frames: its name, its figures (`figures_of`), and the atoms that they are of.
+
+    `spread` (bare), `expected` and `error` are (n_atoms_total,) in eV/Å.
+    """
 
     name: str
     spread: np.ndarray
+    expected: np.ndarray
     error: np.ndarray
     figures: dict[str, Any]
 
@@ -38,7 +42,8 @@ def calibrate(prediction: Prediction, frames: Frames) -> Calibration:
     """
     if len(prediction.member_energy) == 1:
         return gaussian()
-    return fit_calibration(prediction.force_std, force_errors(prediction, frames), len(frames))
+    spreads = prediction.force_std, prediction.frame_force_std
+    return fit_calibration(*spreads, force_errors(prediction, frames), len(frames))
 
 
 def quality(
@@ -60,16 +65,18 @@ def quality(
     """
     told = []
     spread, error = prediction.force_std, force_errors(prediction, frames)
+    expected = calibration.expected_error(spread, prediction.frame_force_std)
     for name, chosen in sets.items():
         if len(prediction.member_energy) > 1 and chosen.any():
             atoms = chosen[frames.frame_of_atom]
-            own = spread[atoms], error[atoms]
+            own = spread[atoms], expected[atoms], error[atoms]
             told.append(Told(name, *own, figures_of(*own, frames.n_atoms[chosen], calibration)))
     return told
 
 
 def figures_of(
     spread: np.ndarray,
+    expected: np.ndarray,
     error: np.ndarray,
     n_atoms: np.ndarray,
     calibration: Calibration,
@@ -79,15 +86,16 @@ def figures_of(
 
     Args:
         spread: (n_atoms_total,) length of the members' standard deviation on each atom, eV/Å.
+        expected: (n_atoms_total,) error that the calibration expects of each, eV/Å.
         error: (n_atoms_total,) length of the force error of their mean, eV/Å.
         n_atoms: (n_frames,) atoms of each frame; at least one frame.
         calibration: learned on other frames.
         large_error: eV/Å; what an error is called large from.
 
     Returns:
-        Ranking, of atoms and of frames by their worst atom: `spearman`, `auc` (None where no error or every one is
-        large), `frame_spearman`, `frame_auc`; and `calibrated` and `bare`, the figures of `sizes` with the calibration
-        and for Gaussian errors of the bare spread.
+        Ranking by the expected error, of atoms and of frames by their worst atom: `spearman`, `auc` (None where no
+        error or every one is large), `frame_spearman`, `frame_auc`; and `calibrated` and `bare`, the figures of `sizes`
+        with the calibration and for Gaussian errors of the bare spread.
 
     Raises:
         ValueError: a spread or an error is NaN.
@@ -95,22 +103,27 @@ def figures_of(
     if not (np.isfinite(spread).all() and np.isfinite(error).all()):
         raise ValueError("the quality of the uncertainty cannot be told: a spread or an error is NaN")
     starts = np.cumsum(n_atoms) - n_atoms
-    of_frames = [np.maximum.reduceat(values, starts) for values in (spread, error)]
+    of_frames = [np.maximum.reduceat(values, starts) for values in (expected, error)]
     return {
         "frames": len(n_atoms),
         "atoms": len(error),
         "large_error_eV_per_A": large_error,
-        "spearman": rank_correlation(spread, error),
-        "auc": auc(spread, error > large_error),
+        "spearman": rank_correlation(expected, error),
+        "auc": auc(expected, error > large_error),
         "frame_spearman": rank_correlation(*of_frames),
         "frame_auc": auc(of_frames[0], of_frames[1] > large_error),
-        "calibrated": sizes(spread, error, calibration),
+        "calibrated": sizes(expected, error, calibration),
         "bare": sizes(spread, error, gaussian()),
     }
 
 
-def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> dict[str, float | None]:
+def sizes(expected: np.ndarray, error: np.ndarray, calibration: Calibration) -> dict[str, float | None]:
     """Whether errors are as large as the uncertainty says.
+
+    Args:
+        expected: (n_atoms_total,) eV/Å.
+        error: (n_atoms_total,) eV/Å.
+        calibration: that the expected errors are of, for its intervals.
 
     Returns:
         coverage_90: share of errors within the 90 % interval. miscalibration_area: mean distance of the share of
@@ -118,21 +131,20 @@ def sizes(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> di
         Learn.: Sci. Technol. 1, 025006 (2020)). ence: mean relative distance of rms error and rms uncertainty in ten
         groups of atoms by uncertainty (Levi et al., Sensors 22, 5540 (2022)). nll: negative logarithm of the Gaussian
         likelihood of an error's component, in eV/Å, a nat each. error_over_uncertainty_rms: 1 is right, above is
-        over-confident. All but the first two are None where some spread is zero.
+        over-confident. All but the first two are None where some expected error is zero.
     """
     figures: dict[str, float | None] = {
-        "coverage_90": float((error <= calibration.interval(spread, 0.9)).mean()),
-        "miscalibration_area": float(np.abs(held(spread, error, calibration) - LEVELS).mean()),
+        "coverage_90": float((error <= calibration.bound(0.9) * expected).mean()),
+        "miscalibration_area": float(np.abs(held(expected, error, calibration) - LEVELS).mean()),
     }
-    sigma = calibration.expected_error(spread)
-    if not (sigma > 0).all():
+    if not (expected > 0).all():
         return figures | {"ence": None, "nll": None, "error_over_uncertainty_rms": None}
-    expected, found = grouped_rms(GROUPS, sigma, error)
-    component = sigma / 3**0.5
+    grouped, found = grouped_rms(GROUPS, expected, error)
+    component = expected / 3**0.5
     return figures | {
-        "ence": float((np.abs(expected - found) / expected).mean()),
+        "ence": float((np.abs(grouped - found) / grouped).mean()),
         "nll": float((np.log(component) + 0.5 * np.log(2 * np.pi) + error**2 / (6 * component**2)).mean()),
-        "error_over_uncertainty_rms": float(np.sqrt((error**2).mean() / (sigma**2).mean())),
+        "error_over_uncertainty_rms": float(np.sqrt((error**2).mean() / (expected**2).mean())),
     }
 
 
@@ -143,9 +155,9 @@ def grouped_rms(groups: int, expected: np.ndarray, error: np.ndarray) -> tuple[n
     return np.array(own_rms[0]), np.array(own_rms[1])
 
 
-def held(spread: np.ndarray, error: np.ndarray, calibration: Calibration) -> np.ndarray:
+def held(expected: np.ndarray, error: np.ndarray, calibration: Calibration) -> np.ndarray:
     """(n_levels,) share of the errors within the interval of each of `calibration.LEVELS`."""
-    return (error <= np.outer(calibration.quantiles, calibration.expected_error(spread))).mean(axis=1)
+    return (error <= np.outer(calibration.quantiles, expected)).mean(axis=1)
 
 
 def rank_correlation(uncertainty: np.ndarray, error: np.ndarray) -> float | None:

@@ -50,7 +50,7 @@ def _share_axes(panels: Sequence[Axes]) -> None:
 
 
 def _errors(axes: Axes, each: Told, calibration: Calibration, colour: str) -> None:
-    expected, error = calibration.expected_error(each.spread), each.error
+    expected, error = each.expected, each.error
     drawn = (error > 0) & (expected > 0)
     hexagons = axes.hexbin(
         expected[drawn], error[drawn], xscale="log", yscale="log", bins="log", gridsize=40, mincnt=1, cmap=GREYS,
@@ -77,10 +77,11 @@ def _errors(axes: Axes, each: Told, calibration: Calibration, colour: str) -> No
 def _coverage(axes: Axes, sets: Sequence[Told], calibration: Calibration) -> None:
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle="--", label="as promised")
     for number, each in enumerate(sets):
-        for kind, name, style in ((calibration, "calibrated", "-"), (gaussian(), "bare", ":")):
+        kinds = ((calibration, each.expected, "calibrated", "-"), (gaussian(), each.spread, "bare", ":"))
+        for kind, expected, name, style in kinds:
             area = each.figures[name]["miscalibration_area"]
             label = f"{_words(each)}: area {area:.3f}" if name == "calibrated" else f"bare spread: {area:.3f}"
-            axes.plot(LEVELS, held(each.spread, each.error, kind), style, color=f"C{number}", label=label)
+            axes.plot(LEVELS, held(expected, each.error, kind), style, color=f"C{number}", label=label)
     axes.set(xlabel="share of errors that an interval promises", ylabel="share within it", box_aspect=1)
     axes.legend(loc="upper left", fontsize=8)
     axes.set_title("share of errors within intervals")

@@ -296,7 +296,9 @@ def test_chance_stops_no_small_molecule_for_its_temperature():
     for kinetic, freedom, stopped in ((10, 2, False), (22, 2, True), (5.9, 30, False), (6.1, 30, True)):
         state = state_of([molecule("H2O")])
         nothing = torch.zeros(1)
-        state.system_extras.update(max_force_std=nothing, energy_std=nothing, closest_contact=torch.ones(1))
+        state.system_extras.update(
+            max_force_std=nothing, rms_force_std=nothing, energy_std=nothing, closest_contact=torch.ones(1)
+        )
         state.momenta = torch.zeros_like(state.positions)
         state.momenta[0, 0] = np.sqrt(state.masses[0].item() * kinetic * freedom * units.kB * 300.0)
         seen = watch.look(state, [0], np.array([freedom]), np.array([300.0]), np.array([0]))

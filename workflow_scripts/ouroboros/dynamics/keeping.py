@@ -56,14 +56,16 @@ def keep_frames(
     """
     for i in wanted:
         walk, atoms = walks[i], now.atoms[i]
+        force_std = now.force_std[atoms]
+        expected = calibration.expected_error(force_std, np.sqrt((force_std**2).mean()))
         walk.step.append(int(own_steps[i]))
         walk.potential_eV.append(float(seen.potential[i]) + walk.energy_offset_eV)
         walk.kinetic_eV.append(float(seen.kinetic[i]))
         walk.temperature_K.append(float(seen.temperature[i]))
         walk.uncertainty.append(float(seen.uncertainty[i]))
-        walk.mean_uncertainty.append(float(calibration.expected_error(now.force_std[atoms]).mean()))
+        walk.mean_uncertainty.append(float(expected.mean()))
         walk.energy_std.append(float(seen.energy_std[i]))
-        walk.force_std.append(now.force_std[atoms].astype(np.float32))
+        walk.force_std.append(force_std.astype(np.float32))
         walk.max_force.append(float(seen.largest_force[i]))
         walk.positions.append(now.positions[atoms].copy())
         walk.momenta.append(now.momenta[atoms].copy())

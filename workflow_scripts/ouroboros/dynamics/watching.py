@@ -16,7 +16,18 @@ from .bond_watch import SKIN, BondWatch
 from .energy_jump import energy_jump
 from .limits import Limits
 
-PER_SYSTEM = ("potential", "kinetic", "spread", "energy_std", "closest", "largest_force", "gap", "pair", "moved")
+PER_SYSTEM = (
+    "potential",
+    "kinetic",
+    "spread",
+    "frame_spread",
+    "energy_std",
+    "closest",
+    "largest_force",
+    "gap",
+    "pair",
+    "moved",
+)
 CHANCE = 1e-9  # that a sound walker of few degrees of freedom is taken for too hot, at one step
 
 
@@ -72,7 +83,7 @@ class Watch:
         rows = self._measure(state, walkers)
         values = dict(zip(PER_SYSTEM, rows, strict=True))
         temperature = 2 * values["kinetic"] / (units.kB * freedom)
-        uncertainty = self.limits.calibration.expected_error(values["spread"])
+        uncertainty = self.limits.calibration.expected_error(values["spread"], values["frame_spread"])
         bonds = self.bonds.remember(state) if (values["pair"] >= 0).any() else [""] * len(walkers)
         needed = [values[name] for name in ("potential", "kinetic", "spread", "largest_force", "gap")]
         finite = np.isfinite(needed).all(axis=0)
@@ -100,7 +111,7 @@ class Watch:
         )
 
     def _measure(self, state: MDState, walkers: Sequence[int]) -> np.ndarray:
-        """(9, n_systems) PER_SYSTEM, brought from the device at once."""
+        """(10, n_systems) PER_SYSTEM, brought from the device at once."""
         system, n = state.system_idx, len(walkers)
         forces = getattr(state, "committee_forces", state.forces)  # the state's own bend under a bias
         largest = forces.new_zeros(n).scatter_reduce(0, system, forces.norm(dim=1), "amax")
@@ -110,6 +121,7 @@ class Watch:
                 state.energy,
                 ts.calc_kinetic_energy(masses=state.masses, momenta=state.momenta, system_idx=system),
                 state.max_force_std,
+                state.rms_force_std,
                 state.energy_std,
                 state.closest_contact,
                 largest,

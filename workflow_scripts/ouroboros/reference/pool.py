@@ -29,8 +29,7 @@ def as_walks(pool: Frames, prediction: "Prediction", calibration: "Calibration")
     walks: dict[bytes, Walk] = {}
     norms, energy = np.linalg.norm(prediction.forces, axis=1), prediction.energy
     force_std, energy_std = prediction.force_std, prediction.energy_std
-    of_atoms = calibration.expected_error(force_std)
-    uncertainty = calibration.expected_error(prediction.max_force_std)
+    uncertainty = calibration.expected_error(force_std, prediction.frame_force_std)
     for i, (start, n) in enumerate(zip(pool.starts, pool.n_atoms, strict=True)):
         atoms = slice(start, start + n)
         spin_state = {name: int(pool.columns[name][i]) for name in SPIN_STATE if name in pool.columns}
@@ -43,8 +42,8 @@ def as_walks(pool: Frames, prediction: "Prediction", calibration: "Calibration")
         walk.potential_eV.append(float(energy[i]))
         walk.kinetic_eV.append(np.nan)
         walk.temperature_K.append(np.nan)
-        walk.uncertainty.append(float(uncertainty[i]))
-        walk.mean_uncertainty.append(float(of_atoms[atoms].mean()))
+        walk.uncertainty.append(float(uncertainty[atoms].max()))
+        walk.mean_uncertainty.append(float(uncertainty[atoms].mean()))
         walk.energy_std.append(float(energy_std[i]))
         walk.force_std.append(force_std[atoms].astype(np.float32))
         walk.max_force.append(float(norms[atoms].max()))

@@ -1,6 +1,6 @@
 """Accuracy against wall time on rMD17 ethanol: a committee trained here, stock SchNetPack beside it.
 
-    .venv/bin/python bench/accuracy.py [--members 8] [--epochs 420] [--stock-seconds 900] [--folder results/accuracy]
+    .venv/bin/python bench/accuracy.py [--members 8] [--epochs 400] [--stock-seconds 900] [--folder results/accuracy]
 
 950 training, 50 validation and 1,000 test frames, those of ../shared; each member holds back 50 of its own, so that a
 committee has learned from all 1,000. Two trainings run side by side, one thread each:
@@ -194,7 +194,7 @@ def main() -> None:
     """Train, test, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--members", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=420)
+    parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--stock-seconds", type=float, default=900)
     parser.add_argument("--folder", type=Path, default=ROOT / "results/accuracy")
     parser.add_argument("--ours", type=int, help=argparse.SUPPRESS)

@@ -7,8 +7,8 @@ differ by their seeds only, the other has `committee.bootstrap`. Both are calibr
 tested on the 1,000 test frames. The last line is JSON, `<committee>_<figure>` for `seeds` and `bootstrap`, of
 
     force_mae_meV_per_A, member_force_mae_meV_per_A (mean over the members)
-    spearman: rank correlation of spread and force error over atoms
-    scale: rms force error at a spread of 1 eV/Å, calibrated
+    spearman: rank correlation of expected and real force error over atoms
+    scale: rms force error where the spreads of atom and frame are 1 eV/Å, calibrated
     coverage_90: share of atoms within the calibrated 90 % interval
 """
 

@@ -77,7 +77,7 @@ def test_mean_and_spread_by_definition(prediction):
     np.testing.assert_allclose(prediction.force_std, np.sqrt(variance[:, 0] + variance[:, 1] + variance[:, 2]))
 
 
-def test_a_frame_scores_by_its_worst_atom(prediction):
+def test_the_largest_spread_of_a_frame_is_that_of_its_worst_atom(prediction):
     std = prediction.force_std
     assert prediction.max_force_std.tolist() == [max(std[:2]), max(std[2:])]
 
@@ -92,7 +92,7 @@ def test_a_committee_of_one_has_no_spread(prediction):
     assert alone.energy_std.tolist() == [0, 0] and alone.max_force_std.tolist() == [0, 0]
 
 
-def test_nan_of_one_member_is_seen_in_the_frame_s_score(prediction):
+def test_nan_of_one_member_is_seen_in_the_largest_spread_of_the_frame(prediction):
     forces = MEMBER_FORCES.copy()
     forces[1, 0, 2] = np.nan
     broken = Prediction(MEMBER_ENERGY, forces, prediction.n_atoms)

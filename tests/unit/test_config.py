@@ -111,6 +111,10 @@ STRESS = {"stress_key": "stress", "stress_unit": "GPa", "stress_sign": "tension"
             ["decision.stable_rounds", "3", "rounds.count (2)"],
         ),
         (
+            {"rounds": {"mode": "until_converged", "strategies": ["random"]}, "committee": {"size": 1}},
+            ["committee.size", "1", "until_converged", "decision.uncertain_fraction"],
+        ),
+        (
             {
                 "reference": {"generate": {"distorted": 5}},
                 "split": {"strategy": "random", "train": 20, "validation": 5, "test": 20},

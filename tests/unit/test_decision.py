@@ -162,7 +162,8 @@ def test_fewer_than_two_living_members_are_broken():
     verdict = decide({**GOOD, "members_living": 1}, TARGETS, last_round=False)
     assert verdict.state == "broken" and "1 of 3 members" in verdict.reason
     assert decide({**GOOD, "members_living": 2}, TARGETS, last_round=False).state == "converged"
-    assert decide({**GOOD, "members": 1, "members_living": 1}, TARGETS, last_round=False).state == "converged"
+    alone = {**GOOD, "members": 1, "members_living": 1, "uncertain_fraction": None}
+    assert decide(alone, {**TARGETS, "uncertain_fraction": 1.0}, last_round=False).state == "converged"
 
 
 def test_a_broken_arm_ends_the_run_with_its_reason():

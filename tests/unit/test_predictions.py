@@ -8,7 +8,7 @@ import pytest
 
 from ouroboros.accuracy import measure
 from ouroboros.frames import Frames
-from ouroboros.predictions import Prediction, save_predictions
+from ouroboros.predictions import Prediction, over_frames, save_predictions
 from ouroboros.reference import write_database
 from ouroboros.uncertainty import force_errors
 
@@ -46,6 +46,12 @@ def kept(reference, tmp_path):
     (tmp_path / DEMO).parent.mkdir(parents=True)
     save_predictions(tmp_path / DEMO, prediction, frames, indices, FACTOR * prediction.force_std)
     return tmp_path / DEMO, frames, indices, prediction
+
+
+def test_the_spread_of_a_frame_is_the_rms_of_its_atoms():
+    found = over_frames(np.array([3.0, 4.0, 1.0, 1.0, 5.0]), np.array([2, 2, 1]))
+    np.testing.assert_allclose(found, [12.5**0.5, 12.5**0.5, 1, 1, 5])
+    assert over_frames(np.zeros(0), np.zeros(0, int)).shape == (0,)
 
 
 def test_the_metrics_can_be_computed_again_from_what_was_kept(kept, reference):

@@ -122,7 +122,8 @@ def test_figures_come_from_the_files_of_the_round(files):
 def test_one_member_has_no_share_of_uncertain_frames(files, tmp_path):
     metrics = json.loads(Path(files["metrics"]).read_text())
     write(tmp_path / "metrics.json", {**metrics, "members": metrics["members"][:1]})
-    assert figures_of_round(**files)["uncertain_fraction"] is None
+    figures = figures_of_round(**files)
+    assert figures["uncertain_fraction"] is None and figures["candidates"] is None
 
 
 def test_figures_lead_to_a_decision_in_plain_json(decisions):

@@ -74,7 +74,7 @@ def test_members_that_agree_and_a_committee_of_one_have_no_spread_and_no_gradien
     twins = Committee([exact.members[0]] * 2, exact.energy_offsets[[0, 0]], exact.cutoff)
     for committee in (twins, Committee(exact.members[:1], exact.energy_offsets[:1], exact.cutoff)):
         result = evaluate(committee, walkers())
-        for name in ("energy_std", "energy_std_gradient", "force_std"):
+        for name in ("energy_std", "energy_std_gradient", "force_std", "max_force_std", "rms_force_std"):
             assert result[name].count_nonzero() == 0
 
 

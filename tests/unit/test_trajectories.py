@@ -225,13 +225,15 @@ def test_the_spread_of_explored_frames_comes_back(tmp_path):
 def test_the_scored_pool_tells_the_spread_as_an_exploration_does(committee, frames):
     pool = frames.with_columns(place=np.arange(len(frames)))
     prediction = committee.predict(pool)
-    walks = as_walks(pool, prediction, replace(gaussian(), scale=3.0))
+    walks = as_walks(pool, prediction, replace(gaussian(), scale=3.0, frame_share=0.5))
     rows = [step - 1 for walk in walks for step in walk.step]
     assert sorted(rows) == list(range(len(frames)))
     np.testing.assert_array_equal([e for walk in walks for e in walk.energy_std], prediction.energy_std[rows])
     atoms = np.split(prediction.force_std, np.cumsum(pool.n_atoms)[:-1])
-    means = [u for walk in walks for u in walk.mean_uncertainty]
-    np.testing.assert_allclose(means, [3 * atoms[row].mean() for row in rows])
+    errors = [3 * np.sqrt(own * np.sqrt((own**2).mean())) for own in atoms]
+    means, largest = ([u for walk in walks for u in getattr(walk, n)] for n in ("mean_uncertainty", "uncertainty"))
+    np.testing.assert_allclose(means, [errors[row].mean() for row in rows])
+    np.testing.assert_allclose(largest, [errors[row].max() for row in rows])
     for row, kept in zip(rows, (std for walk in walks for std in walk.force_std), strict=True):
         np.testing.assert_allclose(kept, atoms[row], rtol=1e-6)
 

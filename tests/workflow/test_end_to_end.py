@@ -171,6 +171,7 @@ def test_a_broken_arm_ends_the_run_and_says_what_to_look_at(finished: Path, tmp_
     decision = read(tmp_path / "results/tiny/committee-42/round_0/decision.json")
     assert decision["state"] == "broken" and decision["figures"]["selected"] == 0
     assert not (tmp_path / "results/tiny/committee-42/round_0/decision_checked.json").exists()
+    shutil.rmtree(tmp_path / "results/tiny/committee-42/round_1")
     mended = snakemake(tmp_path, alone)
     assert mended.returncode == 0, mended.stdout
     assert read(tmp_path / "results/tiny/committee-42/round_1/decision.json")["state"] in ("budget_spent", "converged")

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.stats import chi
 
 LEVELS = np.linspace(0.02, 0.98, 49)  # of the intervals that are kept: 50 % and 90 % are among them
-PRIOR_ATOMS = 20  # so many speak for each exponent's usual value, which a few validation frames could not refute
+PRIOR_ATOMS, PRIOR_FRAMES = 20, 10  # so many speak for a proportional error, shared by atom and frame in equal parts
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Calibration:
         power: the sum of the two; 1 is proportional.
         frame_share: the share of the frame's spread in that sum; with the atom's share, the mixed spread of an atom is
             their weighted geometric mean.
+        stands_out: how many times its frame's spread an atom's was at most where this was learned. An atom that stands
+            out more, such as a lone defect in a large cell, which hardly moves the mean of its frame, is taken to lie
+            in a frame of accordingly larger spread. None where nothing was learned.
         known_to: eV/Å, the largest mixed spread that was learned from; above it the power is 1 at least, as a few
             frames that are well known cannot promise that errors rise more slowly than the spread where nothing is.
             None where nothing was learned.
@@ -39,6 +42,7 @@ class Calibration:
     atoms: int
     known_to: float | None = None
     frame_share: float = 0.0
+    stands_out: float | None = None
 
     def expected_error(self, spread: np.ndarray, frame_spread: np.ndarray) -> np.ndarray:
         """The rms length of the force error, eV/Å.
@@ -47,7 +51,10 @@ class Calibration:
             spread: length of the members' standard deviation on an atom, eV/Å (`Prediction.force_std`).
             frame_spread: its root mean square over the atoms of the frame, eV/Å (`Prediction.frame_force_std`).
         """
-        mixed = np.asarray(spread) ** (1 - self.frame_share) * np.asarray(frame_spread) ** self.frame_share
+        spread, frame_spread = np.asarray(spread), np.asarray(frame_spread)
+        if self.stands_out is not None:
+            frame_spread = np.maximum(frame_spread, spread / self.stands_out)
+        mixed = spread ** (1 - self.frame_share) * frame_spread**self.frame_share
         known = np.inf if self.known_to is None else self.known_to
         beyond = np.maximum(mixed / known, 1.0)
         return self.scale * np.minimum(mixed, known) ** self.power * beyond ** max(self.power, 1.0)
@@ -86,17 +93,18 @@ def fit_calibration(spread: np.ndarray, frame_spread: np.ndarray, error: np.ndar
 
     The error goes with a power of the atom's spread and one of its frame's, fitted as the mean of a gamma distribution
     with logarithmic link (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8), which weighs relative
-    errors, so that few large ones do not decide; each power is pulled to 1/2 as by `PRIOR_ATOMS` atoms whose logarithm
-    of the spread has the variance 1, and never negative. The scale is such that error over expected error has the root
-    mean square 1. The quantiles have the rank of conformal prediction (Lei et al., J. Am. Stat. Assoc. 113, 1094
-    (2018)): of n errors over expected errors, the ⌈(n + 1) level⌉-th, or the largest. Its guarantee is not theirs: the
-    three parameters were fitted on the same atoms, and atoms of a frame err together.
+    errors, so that few large ones do not decide; the powers are pulled to 1/2 each, as by `PRIOR_ATOMS` atoms or the
+    atoms of `PRIOR_FRAMES` frames whose logarithm of the spread has the variance 1, and never negative. The scale is
+    such that error over expected error has the root mean square 1. The quantiles have the rank of conformal prediction
+    (Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)): of n errors over expected errors, the ⌈(n + 1) level⌉-th, or the
+    largest. Its guarantee is not theirs: the three parameters were fitted on the same atoms, and atoms of a frame err
+    together.
 
     Args:
         spread: (n_atoms_total,) length of the members' standard deviation on each atom, eV/Å.
         frame_spread: (n_atoms_total,) its root mean square over the frame of each atom, eV/Å.
         error: (n_atoms_total,) length of the force error of their mean, eV/Å.
-        n_frames: that the atoms belong to, for the record.
+        n_frames: that the atoms belong to.
 
     Raises:
         ValueError: fewer than two atoms are left, or spread or errors are zero or NaN.
@@ -109,14 +117,15 @@ def fit_calibration(spread: np.ndarray, frame_spread: np.ndarray, error: np.ndar
     logarithms, of_told = np.log([spread[told], frame_spread[told]]), error[told]
     middle = logarithms.mean(axis=1)
     away = logarithms - middle[:, None]
+    prior = np.array([PRIOR_ATOMS, PRIOR_FRAMES * len(of_told) / n_frames])
 
     def deviance(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         powers = parameters[1:]
         expected = parameters[0] + powers @ away
         relative = of_told * np.exp(-expected)
         slack = 1 - relative
-        value = (expected + relative).sum() + PRIOR_ATOMS * ((powers - 0.5) ** 2).sum() / 2
-        return value, np.array([slack.sum(), *(away @ slack + PRIOR_ATOMS * (powers - 0.5))])
+        value = (expected + relative).sum() + prior @ (powers - 0.5) ** 2 / 2
+        return value, np.array([slack.sum(), *(away @ slack + prior * (powers - 0.5))])
 
     start = np.array([np.log(of_told.mean()), 0.5, 0.5])
     found = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None), (0.0, None)])
@@ -136,4 +145,5 @@ def fit_calibration(spread: np.ndarray, frame_spread: np.ndarray, error: np.ndar
         atoms=len(of_told),
         known_to=float(np.exp([1 - share, share] @ logarithms).max()),
         frame_share=share,
+        stands_out=float((spread[told] / frame_spread[told]).max()),
     )

@@ -65,7 +65,7 @@ class Prediction:
 
     @property
     def max_force_std(self) -> np.ndarray:
-        """(n_frames,) largest `force_std` over the atoms of each frame, eV/Å: the frame's score."""
+        """(n_frames,) largest `force_std` over the atoms of each frame, eV/Å."""
         if not len(self.n_atoms):
             return np.zeros(0)
         return np.maximum.reduceat(self.force_std, np.cumsum(self.n_atoms) - self.n_atoms)

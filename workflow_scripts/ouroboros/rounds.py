@@ -58,8 +58,8 @@ def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, a
         "members_living": sum((member["force_r2"] or 0) > 0 for member in members),  # better than the mean label
         "frames_explored": chosen["explored"],
         "frames_physical": chosen["physical"],
-        "candidates": chosen["uncertain"],
         # one member has no spread, which is not knowing, not being sure
+        "candidates": chosen["uncertain"] if len(members) > 1 else None,
         "uncertain_fraction": chosen["uncertain_fraction"] if len(members) > 1 else None,
         "selected": chosen["selected"],
         "walkers": len(table),
@@ -167,7 +167,8 @@ def terminal_table(folder: Path, rounds: dict[str, Any] | None = None) -> tuple[
                 "arm": path.parts[-3],
                 "round": path.parts[-2].split("_")[1],
                 **{key: _figure(figures[key]) for key in ("energy_mae_meV", "force_mae_meV_per_A")},
-                **{key: str(figures[key]) for key in ("labels", "candidates")},
+                "labels": str(figures["labels"]),
+                "candidates": "-" if figures["candidates"] is None else str(figures["candidates"]),
                 "coverage": "-" if figures.get("coverage_90") is None else f"{figures['coverage_90']:.0%}",
                 "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
                 "survived": f"{figures['walkers_survived']}/{figures['walkers']}" if figures["walkers"] else "-",

@@ -32,6 +32,12 @@ def _arms(experiment: Experiment) -> Iterator[str]:
             f"Config key 'decision.stable_rounds' is {stable}, more than rounds.count ({rounds.count}), so that "
             "the run could never converge; lower it or raise rounds.count."
         )
+    if rounds.mode == "until_converged" and size < 2 and experiment.decision.uncertain_fraction < 1:
+        yield (
+            f"Config key 'committee.size' is {size}, and one member does not know how uncertain it is, so that "
+            "rounds.mode 'until_converged' could never converge; raise it, set the mode to fixed, or set "
+            "decision.uncertain_fraction to 1 to do without."
+        )
     for name, values in (("strategies", rounds.strategies), ("seeds", rounds.seeds)):
         if len(set(values)) < len(values):
             yield f"Config key 'rounds.{name}' is {values}; each entry may stand there once."

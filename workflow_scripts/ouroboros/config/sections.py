@@ -91,7 +91,9 @@ class Decision(Section):
     """When an arm counts as converged."""
 
     force_mae_meV_per_A: float = key(43.0, "largest force error of the committee on the test set", "meV/Å", gt=0)
-    uncertain_fraction: float = key(0.05, "largest share of explored frames above selection.low_eV_per_A", ge=0, le=1)
+    uncertain_fraction: float = key(
+        0.05, "largest share of explored frames above selection.low_eV_per_A; of one member it is not known", ge=0, le=1
+    )
     survival_fraction: float = key(0.95, "smallest share of walkers that reach their end", ge=0, le=1)
     stable_rounds: int = key(1, "rounds in a row that have to meet all targets", ge=1, le=1000)
     worse_by: float = key(0.1, "a force error that rises by more than this share twice in a row stops the run", gt=0)

@@ -19,7 +19,7 @@ class Snapshot:
 
     Attributes:
         positions, momenta: (n_atoms, 3) Å and ASE's unit; masses: (n_atoms,) amu.
-        force_std: (n_atoms,) length of the members' standard deviation of the force, eV/Å.
+        force_std: (n_atoms,) length of the members' standard deviation of the force, eV/Å; rms_force_std: (n_systems,).
         cells: (n_systems, 3, 3) Å; tension: (n_systems,) mean normal stress, eV/Å³, None where the cell is at rest.
         atoms: the slice of each system.
     """
@@ -27,7 +27,7 @@ class Snapshot:
     def __init__(self, state: MDState) -> None:
         """Fetch positions, momenta and cells."""
         self.positions, self.momenta = state.positions.cpu().numpy(), state.momenta.cpu().numpy()
-        self.force_std = state.force_std.cpu().numpy()
+        self.force_std, self.rms_force_std = state.force_std.cpu().numpy(), state.rms_force_std.cpu().numpy()
         self.masses = state.masses.cpu().numpy()
         self.cells = state.row_vector_cell.cpu().numpy()
         tension = torch.diagonal(state.stress, dim1=1, dim2=2).mean(1) if hasattr(state, "stress") else None
@@ -57,7 +57,7 @@ def keep_frames(
     for i in wanted:
         walk, atoms = walks[i], now.atoms[i]
         force_std = now.force_std[atoms]
-        expected = calibration.expected_error(force_std, np.sqrt((force_std**2).mean()))
+        expected = calibration.expected_error(force_std, now.rms_force_std[i])
         walk.step.append(int(own_steps[i]))
         walk.potential_eV.append(float(seen.potential[i]) + walk.energy_offset_eV)
         walk.kinetic_eV.append(float(seen.kinetic[i]))

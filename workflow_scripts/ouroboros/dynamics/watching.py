@@ -83,6 +83,7 @@ class Watch:
         rows = self._measure(state, walkers)
         values = dict(zip(PER_SYSTEM, rows, strict=True))
         temperature = 2 * values["kinetic"] / (units.kB * freedom)
+        # the error rises with the spread at a fixed spread of the frame: the largest spread has the largest error
         uncertainty = self.limits.calibration.expected_error(values["spread"], values["frame_spread"])
         bonds = self.bonds.remember(state) if (values["pair"] >= 0).any() else [""] * len(walkers)
         needed = [values[name] for name in ("potential", "kinetic", "spread", "largest_force", "gap")]

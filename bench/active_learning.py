@@ -2,7 +2,8 @@
 
     .venv/bin/python bench/active_learning.py [--config examples/ethanol_shifted.yaml] [--read]
 
-Runs `make run` on the config (it goes on where it was), prints the comparison of the arms, and ends with one JSON line:
+Runs `make run` on the config (it goes on where it was), prints the learning curves and the comparison of the arms, and
+ends with one JSON line:
 
     label_saving_shifted: share of the control's labels (start set included) that the committee needs less to come to
         the higher of their two final force errors on test frames out of the start set's domain (below zero where it
@@ -20,9 +21,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow_scripts"))
+
+from ouroboros.comparison import ERRORS, by_strategy, mean_curve  # noqa: E402
+
+
+def learning_curves(results: Path) -> str:
+    """Labels and force errors of each round and strategy: mean ± standard deviation over the seeds, meV/Å."""
+    newest: dict[str, Path] = {}
+    for path in sorted(results.glob("*/report/*/rounds.csv"), key=lambda path: path.stat().st_mtime):
+        newest[path.parts[-4]] = path
+    rows = []
+    for strategy, tables in by_strategy({arm: pd.read_csv(path) for arm, path in newest.items()}).items():
+        curves = {of: mean_curve(tables, error) for error, of in ERRORS.items()}
+        for r, labels in enumerate(next(iter(curves.values()))["labels"]):
+            told = {of: f"{curve['mean'][r]:.1f} ± {curve['std'][r]:.1f}" for of, curve in curves.items()}
+            rows.append({"strategy": strategy, "labels": round(labels), **told})
+    return pd.DataFrame(rows).to_string(index=False)
 
 
 def main() -> None:
@@ -37,6 +56,7 @@ def main() -> None:
     found = sorted(home.glob("*/comparison.json"), key=lambda path: path.stat().st_mtime)
     if not found:
         sys.exit(f"there is no comparison in {home}: run the experiment first, without --read")
+    print(learning_curves(home.parent))
     figures = json.loads(found[-1].read_text())["against_random"]["committee"]
     for each in figures.values():
         savings = ", ".join(f"{saved:.0%}" for saved in each["label_savings"])

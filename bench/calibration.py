@@ -1,6 +1,6 @@
 """What the spread of the frame adds to that of the atom: both calibrations of every round of some results.
 
-    .venv/bin/python bench/calibration.py results/ethanol_shifted [--start-temperature-max 300]
+    .venv/bin/python bench/calibration.py results/ethanol_shifted
 
 Each round's committee is calibrated on its validation frames twice, by the spread of the atom alone and by both, as
 `test` does it, and tested on the test frames in and out of the start set's domain. The last line is JSON:
@@ -24,25 +24,28 @@ import pandas as pd  # noqa: E402
 
 from ouroboros.calibration import fit_calibration  # noqa: E402
 from ouroboros.committee import Committee  # noqa: E402
-from ouroboros.datasets import VALIDATION, load_split  # noqa: E402
-from ouroboros.domain import in_domain  # noqa: E402
-from ouroboros.frames import Frames  # noqa: E402
-from ouroboros.reference import read_database  # noqa: E402
+from ouroboros.datasets import VALIDATION  # noqa: E402
+from ouroboros.domain import IN_DOMAIN, OUT_OF_DOMAIN  # noqa: E402
+from ouroboros.frames import COLUMN, Frames  # noqa: E402
+from ouroboros.predictions import Prediction  # noqa: E402
 from ouroboros.uncertainty import force_errors, sizes  # noqa: E402
 
 
-def of_round(folder: Path, test: Frames, inside: np.ndarray) -> list[dict[str, Any]]:
+def of_round(folder: Path) -> list[dict[str, Any]]:
     """A row for each form and domain."""
-    committee = Committee.load(sorted(folder.glob("model_*/model.pt")))
     dataset = Frames.load(folder / "dataset.npz")
     validation = dataset.take(dataset.columns["subset"] == VALIDATION)
-    known, told = committee.predict(validation), committee.predict(test)
-    learned_from, error = force_errors(known, validation), force_errors(told, test)
-    atoms, rows = inside[test.frame_of_atom], []
+    known = Committee.load(sorted(folder.glob("model_*/model.pt"))).predict(validation)
+    kept = np.load(folder / "test/predictions.npz")
+    told = Prediction(kept["member_energy_eV"], kept["member_forces_eV_per_A"], kept["n_atoms"])
+    learned_from = force_errors(known, validation)
+    error = np.linalg.norm(told.forces - kept["forces_eV_per_A"], axis=1)
+    inside = kept[COLUMN + "domain"] == IN_DOMAIN
+    atoms, rows = np.repeat(inside, kept["n_atoms"]), []
     for form, second in (("atom", "force_std"), ("both", "frame_force_std")):
         calibration = fit_calibration(known.force_std, getattr(known, second), learned_from, len(validation))
         expected = calibration.expected_error(told.force_std, getattr(told, second))
-        for domain, own in (("in_domain", atoms), ("out_of_domain", ~atoms)):
+        for domain, own in ((IN_DOMAIN, atoms), (OUT_OF_DOMAIN, ~atoms)):
             found = sizes(expected[own], error[own], calibration)
             area, coverage = found["miscalibration_area"], found["coverage_90"]
             where = f"{folder.parent.name}/{folder.name}"
@@ -54,13 +57,9 @@ def main() -> None:
     """Calibrate, test, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--start-temperature-max", type=float, default=300.0, help="split.start_temperature_max_K")
     a = parser.parse_args()
-    indices = load_split(a.results / "reference/split.npz")["test_idx"]
-    test = read_database(a.results / "reference/reference.db", indices)
-    inside = in_domain(test, {"strategy": "trajectory", "start_temperature_max_K": a.start_temperature_max})
     rounds = sorted(path.parents[1] for path in a.results.glob("*/round_*/test/metrics.json"))
-    table = pd.DataFrame([row for folder in rounds for row in of_round(folder, test, inside)])
+    table = pd.DataFrame([row for folder in rounds for row in of_round(folder)])
     table["small_area"] = table["area"] <= 0.05
     table["near_90"] = (table["coverage_90"] - 0.9).abs() <= 0.03
     print(table.drop(columns=["small_area", "near_90"]).to_string(index=False, float_format="%.3f"))

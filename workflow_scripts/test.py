@@ -39,7 +39,7 @@ with start(snakemake) as job:
     write_json(output.metrics, metrics)
     write_json(output.calibration, calibration.as_record())
     error_table(metrics).to_csv(output.table, index=False, float_format="%.6g")
-    expected = calibration.expected_error(prediction.force_std, prediction.frame_force_std)
+    expected = uncertainty.expected_errors(prediction, calibration)
     save_predictions(output.predictions, prediction, frames, indices, expected)
 
     accuracy_figures.parity(prediction, frames, metrics["committee"], output.parity)

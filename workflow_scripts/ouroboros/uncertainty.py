@@ -34,6 +34,11 @@ def force_errors(prediction: Prediction, frames: Frames) -> np.ndarray:
     return np.linalg.norm(prediction.forces - frames.forces, axis=1)
 
 
+def expected_errors(prediction: Prediction, calibration: Calibration) -> np.ndarray:
+    """(n_atoms_total,) rms length of the force error to expect on each atom, eV/Å."""
+    return calibration.expected_error(prediction.force_std, prediction.frame_force_std)
+
+
 def calibrate(prediction: Prediction, frames: Frames) -> Calibration:
     """Learn from frames that were neither trained nor tested on; a committee of one has no spread to learn from.
 
@@ -65,7 +70,7 @@ def quality(
     """
     told = []
     spread, error = prediction.force_std, force_errors(prediction, frames)
-    expected = calibration.expected_error(spread, prediction.frame_force_std)
+    expected = expected_errors(prediction, calibration)
     for name, chosen in sets.items():
         if len(prediction.member_energy) > 1 and chosen.any():
             atoms = chosen[frames.frame_of_atom]

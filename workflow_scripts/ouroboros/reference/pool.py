@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..frames import SPIN_STATE, Frames
+from ..uncertainty import expected_errors
 from ..walk import Walk
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def as_walks(pool: Frames, prediction: "Prediction", calibration: "Calibration")
     walks: dict[bytes, Walk] = {}
     norms, energy = np.linalg.norm(prediction.forces, axis=1), prediction.energy
     force_std, energy_std = prediction.force_std, prediction.energy_std
-    uncertainty = calibration.expected_error(force_std, prediction.frame_force_std)
+    uncertainty = expected_errors(prediction, calibration)
     for i, (start, n) in enumerate(zip(pool.starts, pool.n_atoms, strict=True)):
         atoms = slice(start, start + n)
         spin_state = {name: int(pool.columns[name][i]) for name in SPIN_STATE if name in pool.columns}

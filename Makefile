@@ -1,6 +1,8 @@
 # Ouroboros: everything runs from .venv, nobody has to activate it. `make` alone lists the targets.
 
-SNAKEMAKE := .venv/bin/snakemake
+# make run CONFIG=my.yaml PROFILE=profiles/slurm: on a cluster
+PROFILE ?= profiles/default
+SNAKEMAKE := .venv/bin/snakemake --workflow-profile $(PROFILE)
 PYTHON := .venv/bin/python
 # Snakemake 9.27 warns of a coroutine of its own, once a job, whenever it writes a report.
 REPORTER := PYTHONWARNINGS=ignore::RuntimeWarning $(SNAKEMAKE) --quiet all
@@ -20,17 +22,20 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env demo copper run train quick unlock sweep overfit timestep_scan vibrations report test lint config lock clean
+.PHONY: help env doctor demo copper run train quick resume unlock sweep overfit timestep_scan vibrations report test test-slurm lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 env: .venv/.installed ## create .venv from requirements.lock (does nothing when it is up to date)
 
 .venv/.installed: requirements.lock .python-version
 	@bash envs/create.sh
 	@touch $@
+
+doctor: env ## what this machine has for a run, whether it works, and the fix where it does not
+	@$(PYTHON) -m ouroboros.doctor
 
 demo: env ## active learning of ethanol from nothing, the table of rounds and an HTML report
 	$(SNAKEMAKE) --configfile $(DEMO_CONFIG)
@@ -56,7 +61,10 @@ train: env $(CONFIG) ## train and test on the reference alone, without the loop:
 quick: env $(CONFIG) ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.quick $(CONFIG) $(ARGS)
 
-unlock: env $(CONFIG) ## after a crash or kill -9 that left Snakemake's lock behind: make unlock CONFIG=my.yaml
+resume: unlock run ## go on after a crash or kill -9 that left Snakemake's lock: make resume CONFIG=my.yaml
+
+unlock: env $(CONFIG) ## take that lock away, if no job of the run is alive: make unlock CONFIG=my.yaml
+	@$(PYTHON) -m ouroboros.living_jobs
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
@@ -78,7 +86,11 @@ report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.ya
 	@echo "Report: $(REPORT)"
 
 test: env ## run the tests
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q --ignore tests/workflow/test_slurm.py
+
+test-slurm: env ## run the test on a real SLURM of one node, which root on Debian installs (no other machine is touched)
+	@bash tests/workflow/install_slurm.sh
+	$(PYTHON) -m pytest -q tests/workflow/test_slurm.py
 
 lint: env ## check style, types and the workflow
 	$(PYTHON) -m ruff check .

@@ -13,9 +13,15 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+container: config["container"]
+
+
 include: "rules/reference_functions.smk"
 include: "rules/sweep_functions.smk"
 include: "rules/analysis_functions.smk"
+include: "rules/environment.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/test.smk"
@@ -30,8 +36,29 @@ include: "rules/sweep.smk"
 include: "rules/overfit.smk"
 
 
+# What is done in a second or two runs where Snakemake runs: on a cluster a job waits longer for its turn than it works.
+localrules:
+    all,
+    download,
+    dataset,
+    gather,
+    check_labels,
+    check_reference,
+    decide,
+    check_decision,
+    report,
+    compare,
+    trained,
+    sweep,
+    sweep_table,
+    overfit,
+    timestep_scan,
+    vibrations,
+
+
 rule all:
     default_target: True
     input:
         [results_of(arm) for arm in ARMS],
         comparison,
+        f"{HOME}/environment.json",

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
 from ouroboros import seeds
 from ouroboros.config import ConfigError, load_experiment, oracle_settings, sweep_runs, with_changes
+from ouroboros.installation import main_versions
 
 try:
     config = load_experiment(config)
@@ -172,6 +173,16 @@ def decide_input(wildcards):
     }
 
 
+# --- what jobs ask for -----------------------------------------------------------------------------------------
+def growing(amount):
+    """Memory in MB or time in minutes: a job that is tried again, as `retries` of a profile has it, asks for more."""
+
+    def asked(wildcards, attempt):
+        return amount * attempt
+
+    return asked
+
+
 # --- params that depend on wildcards ---------------------------------------------------------------------------
 def without(section, *keys):
     """A section of the config less some keys, so that a rule sees only what it uses."""
@@ -219,6 +230,12 @@ def bootstrap_seed(wildcards):
 
 def strategy_of(wildcards):
     return wildcards.arm.rsplit("-", 1)[0]
+
+
+def state_of_exploration(wildcards):
+    """Where an unfinished exploration of the round is kept."""
+    arm = computed_in(wildcards.arm, wildcards.r).split("/")[2]
+    return [f"{STATES}/{arm}/round_{wildcards.r}/explore"]
 
 
 def is_last_round(wildcards):

@@ -14,8 +14,8 @@ rule generate:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=240,
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(240),
     params:
         oracle=ORACLE,
         store=STORE,
@@ -40,8 +40,8 @@ rule distort:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=240,
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(240),
     params:
         oracle=ORACLE,
         store=STORE,
@@ -62,7 +62,7 @@ rule download:
     conda:
         "../envs/label.yaml"
     resources:
-        runtime=240,
+        runtime=growing(240),
     params:
         dataset=config["reference"]["download"]["dataset"],
         molecule=config["reference"]["download"]["molecule"],
@@ -83,7 +83,7 @@ rule import_reference:
     conda:
         "../envs/label.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         source=SOURCE,
         settings=without(config["reference"]["files"], "paths") if SOURCE == "files" else None,
@@ -102,7 +102,7 @@ rule curate:
     conda:
         "../envs/label.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=config["reference"]["curate"],
         source=SOURCE,
@@ -122,7 +122,7 @@ rule split:
     conda:
         "../envs/label.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         settings=split_settings(),
         pool=POOL,
@@ -143,7 +143,7 @@ rule leakage:
         "../envs/label.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     script:
         "../workflow_scripts/leakage.py"
 
@@ -163,8 +163,8 @@ rule check_oracle:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=240,
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(240),
     params:
         oracle=ORACLE,
         store=STORE,

@@ -15,8 +15,8 @@ rule label:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=1440,
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(1440),
     params:
         oracle=ORACLE,
         force_cap=config["labels"]["force_cap_eV_per_A"],
@@ -87,7 +87,7 @@ rule prospective:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         device=config["device"],
     script:

@@ -22,8 +22,8 @@ if POOL:
         threads: THREADS
         resources:
             gpu=GPUS,
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=growing(4000),
+            runtime=growing(240),
         params:
             device=config["device"],
         script:
@@ -49,8 +49,8 @@ else:
         threads: THREADS
         resources:
             gpu=GPUS,
-            mem_mb=2000,
-            runtime=240,
+            mem_mb=growing(2000),
+            runtime=growing(240),
         params:
             settings=config["exploration"],
             stress_weight=config["training"]["stress_weight"],
@@ -80,8 +80,8 @@ rule simulate:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=config["simulation"],
         stress_weight=config["training"]["stress_weight"],

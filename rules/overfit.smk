@@ -31,5 +31,7 @@ rule overfit:
         f"{LOGS}/overfit/verdict.log",
     conda:
         "../envs/label.yaml"
+    params:
+        states=[f"{STATES}/overfit"],
     script:
         "../workflow_scripts/overfit.py"

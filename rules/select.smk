@@ -35,12 +35,13 @@ rule select:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         settings=config["selection"],
         timestep_fs=None if POOL else config["exploration"]["timestep_fs"],
         strategy=strategy_of,
         seed=seed_for("select"),
         device=config["device"],
+        states=state_of_exploration,
     script:
         "../workflow_scripts/select_structures.py"

@@ -21,8 +21,8 @@ use rule train as sweep_train with:
         f"{TIMES}/sweep/{{run}}/seed_{{s}}/train.tsv"
     resources:
         gpu=GPUS,
-        mem_mb=config["training"]["mem_mb"],
-        runtime=config["training"]["runtime_min"],
+        mem_mb=growing(config["training"]["mem_mb"]),
+        runtime=growing(config["training"]["runtime_min"]),
         timed=1,  # one at a time by the default profile: trainings side by side slow one another
     params:
         model=sweep_model,
@@ -57,6 +57,8 @@ use rule test as sweep_test with:
         f"{LOGS}/sweep/{{run}}/seed_{{s}}/test.log",
     benchmark:
         f"{TIMES}/sweep/{{run}}/seed_{{s}}/test.tsv"
+    params:
+        states=[f"{STATES}/sweep/{{run}}/seed_{{s}}"],
 
 
 rule sweep_table:

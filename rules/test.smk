@@ -48,10 +48,11 @@ rule test:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         device=config["device"],
         by=error_columns(),
+        states=members(f"{STATES}/{{arm}}/round_{{r}}/model_{{m}}"),
         split=split_settings(),  # which test frames are of the start set's kind
     script:
         "../workflow_scripts/test.py"

@@ -23,8 +23,8 @@ rule scan_timesteps:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         settings=config["analysis"]["timestep_scan"],
         drift_limit_eV_per_step=config["analysis"]["drift_limit_eV_per_step"],

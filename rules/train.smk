@@ -41,8 +41,8 @@ rule train:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=config["training"]["mem_mb"],
-        runtime=config["training"]["runtime_min"],
+        mem_mb=growing(config["training"]["mem_mb"]),
+        runtime=growing(config["training"]["runtime_min"]),
     params:
         model=config["model"],
         training=for_training(config["training"]),

@@ -14,8 +14,8 @@ rule oracle_harmonic:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=1440,
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(1440),
     params:
         oracle=ORACLE,
         settings=finite_differences(),
@@ -37,8 +37,8 @@ rule committee_harmonic:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=finite_differences(),
         device=config["device"],
@@ -62,8 +62,8 @@ rule oracle_nve:
         ORACLE_ENVIRONMENT
     threads: config["labels"]["threads"]
     resources:
-        mem_mb=config["labels"]["mem_mb"],
-        runtime=minutes_of_oracle_md(),
+        mem_mb=growing(config["labels"]["mem_mb"]),
+        runtime=growing(minutes_of_oracle_md()),
     params:
         oracle=ORACLE,
         run=production_run(),

@@ -30,3 +30,4 @@ with start(snakemake) as job:
         job.say(f"{summary}: {reason}")
     write_json(summary, analysis)
     draw(analysis, thermo, summary.parent)
+    job.discard(snakemake.params.states)

@@ -1,7 +1,5 @@
 """Rule explore: many walkers driven by the committee, each watched at every step."""
 
-import shutil
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -48,4 +46,3 @@ with start(snakemake) as job:
     table.to_csv(snakemake.output.walkers, index=False)
     where = snakemake.wildcards
     job.say(f"{where.arm} round {where.r}: {table['survived'].sum()} of {len(table)} walkers survived")
-    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

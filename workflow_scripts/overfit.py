@@ -8,4 +8,5 @@ with start(snakemake) as job:
 
     sentence, figures = judge(read_json(snakemake.input.summary))
     write_json(snakemake.output.verdict, {"verdict": sentence, **figures})
+    job.discard(snakemake.params.states)
     job.say(sentence)

@@ -32,4 +32,5 @@ with start(snakemake) as job:
     selection_figures.on_the_map(selection.fates, features, output.map)
     steps = ("explored", "physical", "candidates", "no_duplicates", "selected")
     counts = ", ".join(f"{selection.counts[step]} {step.replace('_', ' ')}" for step in steps)
+    job.discard(params.states)
     job.say(f"{where.arm} round {where.r}: {counts}")

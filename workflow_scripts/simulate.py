@@ -1,7 +1,5 @@
 """Rule simulate: the production run, by default at constant energy."""
 
-import shutil
-
 from ouroboros.job import start
 
 with start(snakemake) as job:
@@ -63,4 +61,3 @@ with start(snakemake) as job:
     write_images(output.trajectory, walks, numbers)
     write_velocities(output.velocities, walks, timestep_fs, velocity_stride, numbers)
     thermo_table(walks, timestep_fs, numbers).to_csv(output.thermo, index=False)
-    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

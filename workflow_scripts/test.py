@@ -46,5 +46,6 @@ with start(snakemake) as job:
     accuracy_figures.histograms(prediction, frames, output.histograms)
     draw_uncertainty([*sets, *learned_on], calibration, output.uncertainty)
     verdict = metrics["verdict"]
+    job.discard(params.states)
     where = "/".join(Path(output.metrics).parts[2:-2])
     job.say(f"{where}, {len(frames)} test frames: {verdict['forces']}; {verdict['energy']}")

@@ -1,6 +1,5 @@
 """Rules train, sweep_train and overfit_train: one committee member."""
 
-import shutil
 from pathlib import Path
 
 from ouroboros.job import start
@@ -39,4 +38,3 @@ with start(snakemake) as job:
         job.say(f"{where}: {event['what']}: {event['reason']}; {event['action']}")
     for warning in fit.summary["warnings"]:
         job.say(f"{where}: {warning}")
-    shutil.rmtree(params.state, ignore_errors=True)  # the outputs are written: there is nothing to go on from

@@ -123,3 +123,30 @@ def test_environment_has_what_its_scripts_import(script, environment):
     sources = packages_distributions()
     needed = {normalised(sources[name][0]) for name in third_party(SCRIPTS / script, set())}
     assert sorted(needed - pins.keys()) == []
+
+
+def copied(recipe):
+    """Files of the project that a recipe of an image takes."""
+    text = (ROOT / "envs" / recipe).read_text()
+    if recipe == "Dockerfile":
+        lines = re.findall(r"^COPY (.+)$", text, re.MULTILINE)
+        return {name for line in lines for name in line.split()[:-1]}
+    return {line.split()[0] for line in text.split("%files")[1].split("%post")[0].splitlines() if line.strip()}
+
+
+@pytest.mark.parametrize("recipe", ["Dockerfile", "ouroboros.def"])
+def test_an_image_is_made_from_the_lock_with_the_same_python_and_the_same_script(recipe):
+    text, python = (ROOT / "envs" / recipe).read_text(), (ROOT / ".python-version").read_text().strip()
+    assert re.search(rf"^F(ROM|rom:) python:{re.escape(python)}-slim-bookworm$", text, re.MULTILINE)
+    assert copied(recipe) == {".python-version", "requirements.lock", "envs/create.sh"}
+    assert all((ROOT / name).is_file() for name in copied(recipe))
+    assert "envs/create.sh" in text.split("requirements.lock")[-1]
+    assert "apt-get install --yes --no-install-recommends g++ git make" in text
+
+
+def test_the_script_of_an_image_reads_nothing_that_the_image_does_not_hold():
+    script = (ROOT / "envs/create.sh").read_text()
+    named = set(
+        re.findall(r"(?<![\w/.])((?:envs/|\.)?[\w-]+\.(?:lock|txt|in|toml|yaml|smk|py)|\.python-version)\b", script)
+    )
+    assert named <= {"requirements.lock", ".python-version"}

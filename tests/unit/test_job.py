@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ouroboros.job import claim_device
+from ouroboros.job import claimed_device
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 SCRIPT = """
@@ -112,11 +112,18 @@ def test_cuda_without_a_gpu_is_a_sentence_and_the_body_never_runs(run):
     assert "trained on the CPU" not in log
 
 
+def test_a_gpu_is_held_before_torch_is_asked_and_the_log_says_which(run):
+    process, log = run("pass", device="cuda", CUDA_VISIBLE_DEVICES="7")
+    assert process.stderr.splitlines()[0] == "runs on GPU 7"
+    assert "CUDA_VISIBLE_DEVICES is 7" in log
+
+
 def test_cpu_is_cpu():
-    assert claim_device("cpu") == "cpu"
+    with claimed_device("cpu", print) as device:
+        assert device == "cpu"
 
 
 @pytest.mark.parametrize("device", ["cuda:0", "gpu", "CUDA"])
 def test_a_device_it_does_not_know_is_refused_and_not_swapped_for_the_cpu(device):
-    with pytest.raises((ValueError, RuntimeError), match=device):
-        claim_device(device)
+    with pytest.raises((ValueError, RuntimeError), match=device), claimed_device(device, print):
+        pass

@@ -325,3 +325,15 @@ def test_time_of_a_training_counts_what_was_before_the_kill(frames, model_settin
     assert again.history.iloc[:-1].equals(first.history.iloc[:-1])
     assert again.history["seconds"].is_monotonic_increasing
     assert again.summary["seconds"] >= first.history["seconds"].iloc[-2]
+
+
+def test_a_training_whose_outputs_were_lost_after_its_end_repeats_no_more_than_its_last_epoch(
+    frames, model_settings, short, tmp_path
+):
+    """As Snakemake has it where it is killed before it has noted that the job is done."""
+    settings = {**short, "epochs": 6}
+    first = train_member(frames, model_settings, settings, seed=0, state=tmp_path / "state", keep_every_s=0.0)
+    again = train_member(frames, model_settings, settings, seed=0, state=tmp_path / "state", keep_every_s=0.0)
+    assert again.summary["resumed_after_epochs"][0] >= 5
+    ours, theirs = first.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)

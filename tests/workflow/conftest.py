@@ -48,21 +48,29 @@ def changed(config: dict[str, Any], **values: Any) -> dict[str, Any]:
     return config
 
 
+def command_for(
+    folder: Path,
+    config: dict[str, Any] | Path,
+    *options: str,
+    targets: Sequence[str] = (),
+    profile: Path = PROJECT / "profiles/default",
+) -> list[str]:
+    """The command that runs Snakemake in `folder`; a config of values is written there."""
+    path = config if isinstance(config, Path) else folder / "config.yaml"
+    if isinstance(config, dict):
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--directory", folder]
+    command += ["--workflow-profile", profile, "--configfile", path, *options, "--", *targets]
+    return [str(part) for part in command]
+
+
 def snakemake(
     folder: Path, config: dict[str, Any] | Path, *options: str, targets: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake with the default profile in `folder`; output and errors come back as one text in `stdout`."""
-    if isinstance(config, dict):
-        path = folder / "config.yaml"
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    else:
-        path = config
-    command = [sys.executable, "-m", "snakemake", "--snakefile", PROJECT / "Snakefile", "--directory", folder]
-    command += ["--profile", PROJECT / "profiles/default", "--configfile", path, *options, "--", *targets]
+    command = command_for(folder, config, *options, targets=targets)
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        [str(part) for part in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
-    )
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
 
 
 def job_counts(output: str) -> dict[str, int]:

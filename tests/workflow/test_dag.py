@@ -20,6 +20,7 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
     counts = job_counts(run.stdout)
     assert counts == {
         "all": 1,
+        "environment": 1,
         "generate": 4,
         "curate": 1,
         "split": 1,

@@ -34,6 +34,7 @@ CHANGES = {
     "reference.files.citation": ("nobody", set()),
     "split.gap_frames": (3, set()),
     "threads": (2, set()),
+    "container": ("ouroboros.sif", set()),
     "sweep.over": ({"model.n_interactions": [1, 3]}, set()),
 }
 

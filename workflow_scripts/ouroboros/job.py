@@ -1,14 +1,17 @@
 """The frame around every script: its log, its device, and a plain sentence where a fault was foreseeable."""
 
 import os
+import shutil
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from .gpus import claimed_gpu
 
 if TYPE_CHECKING:
     from .committee import Committee
@@ -28,6 +31,15 @@ class Job:
         print(sentence, flush=True)
         self.terminal.write(f"{sentence}\n")
         self.terminal.flush()
+
+    def discard(self, states: Sequence[str | Path]) -> None:
+        """Remove the states of unfinished jobs whose outputs this one has read.
+
+        Not by those jobs themselves: Snakemake removes what a job wrote, and runs it again, where it is killed before
+        it has noted that the job is done.
+        """
+        for state in states:
+            shutil.rmtree(state, ignore_errors=True)
 
     def committee(self, paths: Sequence[str | Path], stress: bool = False) -> "Committee":
         """The committee of these models on the job's device, for dynamics; a line says if it is evaluated slowly."""
@@ -57,7 +69,8 @@ def start(snakemake: Any) -> Iterator[Job]:
         warnings.simplefilter("ignore", kind)  # of libraries, while they are imported: no news for the user
     with _output_to(log) as terminal:
         try:
-            yield Job(claim_device(snakemake.params.get("device", "cpu")), terminal)
+            with claimed_device(snakemake.params.get("device", "cpu"), Job("cpu", terminal).say) as device:
+                yield Job(device, terminal)
         except FORESEEABLE as error:
             traceback.print_exc()
             sentence = f"Rule {snakemake.rule} stopped: {error}"
@@ -88,23 +101,27 @@ def _output_to(log: Path) -> Iterator[TextIO]:
                 os.close(original)
 
 
-def claim_device(device: str) -> str:
-    """The device asked for.
+@contextmanager
+def claimed_device(device: str, say: Callable[[str], object]) -> Iterator[str]:
+    """The device asked for, for the length of the body; of several GPUs one that no other job holds (`gpus`).
 
     Raises:
+        ValueError: another name than cpu and cuda.
         RuntimeError: cuda is asked for and torch does not see it; there is no silent fall back to the CPU.
     """
-    if device == "cpu":
-        return "cpu"
-    if device != "cuda":
+    if device not in ("cpu", "cuda"):
         raise ValueError(f"device {device!r} is unknown; cpu and cuda can be used")
-    import torch
+    if device == "cpu":
+        yield device
+        return
+    with claimed_gpu(say):
+        import torch
 
-    if not torch.cuda.is_available():
-        build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a build without CUDA"
-        raise RuntimeError(
-            f"config key 'device' is cuda, but no GPU can be used here (torch {torch.__version__}, {build}; "
-            f"CUDA_VISIBLE_DEVICES is {os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}); "
-            "set device: cpu, or run on a machine whose nvidia-smi lists a GPU"
-        )
-    return "cuda"
+        if not torch.cuda.is_available():
+            build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a build without CUDA"
+            raise RuntimeError(
+                f"config key 'device' is cuda, but no GPU can be used here (torch {torch.__version__}, {build}; "
+                f"CUDA_VISIBLE_DEVICES is {os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}); "
+                "set device: cpu, or run on a machine whose nvidia-smi lists a GPU"
+            )
+        yield device

@@ -106,6 +106,9 @@ class Experiment(Section):
     seed: int = key(42, "every random draw derives from it", ge=0, le=2**31 - 1)
     device: Literal["cpu", "cuda"] = key("cpu", "where models train and run")
     threads: int = key(1, "CPU threads of one job with a model; members train side by side", ge=1, le=256)
+    container: str | None = key(
+        None, "image that jobs run in with Snakemake's option --sdm apptainer, such as ouroboros.sif (envs/README.md)"
+    )
     reference: Reference = Field(default_factory=Reference)
     oracle: Oracle = Field(default_factory=Oracle)
     oracle_gate: OracleGate = Field(default_factory=OracleGate)

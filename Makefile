@@ -59,9 +59,10 @@ train: env $(CONFIG) ## train and test on the reference alone, without the loop:
 	$(SNAKEMAKE) trained $(ARGS) --configfile $(CONFIG)
 
 quick: env $(CONFIG) ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
-	@$(PYTHON) -m ouroboros.quick $(CONFIG) $(ARGS)
+	@$(PYTHON) -m ouroboros.quick $(CONFIG) --workflow-profile $(PROFILE) $(ARGS)
 
-resume: unlock run ## go on after a crash or kill -9 that left Snakemake's lock: make resume CONFIG=my.yaml
+resume: unlock ## go on after a crash or kill -9 that left Snakemake's lock: make resume CONFIG=my.yaml
+	@$(MAKE) --no-print-directory run
 
 unlock: env $(CONFIG) ## take that lock away, if no job of the run is alive: make unlock CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.living_jobs

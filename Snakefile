@@ -36,7 +36,8 @@ include: "rules/sweep.smk"
 include: "rules/overfit.smk"
 
 
-# What is done in a second or two runs where Snakemake runs: on a cluster a job waits longer for its turn than it works.
+# What takes a second or two, and what needs the network, runs where Snakemake runs: on a cluster it would wait longer for its
+# turn than it works, or on a node that sees no other machine.
 localrules:
     all,
     download,

@@ -8,10 +8,11 @@ come. An unbroken run of the same config stands beside it.
 
 The last line is JSON:
 
-    kills: how many, and kills_in: in which stage
+    kills: how many, and kills_in: with which rules at work
     different_files: results (labels, selections, test errors, analysis, decisions, tables) that are not those of the
         unbroken run
-    labels_recomputed, epochs_repeated: paid work that was there at a kill and was done again
+    labels_recomputed: labels that were there at a kill and were written again, of labels_at_kills
+    epochs_repeated: epochs that were trained again though a checkpoint held them at a kill, of checkpoints_at_kills
     temporary_files: unfinished files that are left among the results
 """
 
@@ -58,7 +59,7 @@ def main() -> None:
         run.finish()
         figures = {
             "kills": len(run.kills),
-            "kills_in": dict(Counter(stage for stage, _ in run.kills)),
+            "kills_in": dict(Counter(rule for working in run.kills for rule in working)),
             "different_files": differences(unbroken / "results/tiny", run.home),
             "labels_recomputed": run.labels_recomputed(),
             "labels_at_kills": len(run.labels),

@@ -52,6 +52,6 @@ rule analyse:
     params:
         settings=without(config["analysis"], "timestep_scan", "vibrations"),
         simulation=production_run(),
-        states=[f"{STATES}/{{arm}}/round_{{r}}/simulate"],
+        states=state_of_trajectory,
     script:
         "../workflow_scripts/analyse.py"

@@ -232,14 +232,27 @@ def strategy_of(wildcards):
     return wildcards.arm.rsplit("-", 1)[0]
 
 
-def state_of_exploration(wildcards):
-    """Where an unfinished exploration of the round is kept."""
-    arm = computed_in(wildcards.arm, wildcards.r).split("/")[2]
-    return [f"{STATES}/{arm}/round_{wildcards.r}/explore"]
-
-
 def is_last_round(wildcards):
     return int(wildcards.r) == LAST_ROUND
+
+
+# --- states that a job discards --------------------------------------------------------------------------------
+# They ask for `input` or `output`, as Snakemake records no param that derives from these: a state reruns nothing.
+def state_beside(path):
+    """Where a job that writes into this folder of the results keeps its state."""
+    return path.replace(f"{HOME}/", f"{STATES}/", 1)
+
+
+def states_of_members(wildcards, input):
+    return [state_beside(os.path.dirname(model)) for model in input.models]
+
+
+def state_of_trajectory(wildcards, input):
+    return [state_beside(os.path.dirname(input.trajectory))]
+
+
+def state_of_one_batch(wildcards, input):
+    return [state_beside(os.path.dirname(input.summary))]
 
 
 # --- targets ---------------------------------------------------------------------------------------------------

@@ -183,6 +183,7 @@ rule check_reference:
         checked=f"{REFERENCE}/reference_checked.json",
     log:
         f"{LOGS}/check_reference.log",
+    retries: 0  # its answer is the same each time
     conda:
         "../envs/label.yaml"
     script:

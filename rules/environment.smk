@@ -11,7 +11,7 @@ rule environment:
     threads: THREADS
     resources:
         gpu=GPUS,
-        mem_mb=growing(1000),
+        mem_mb=growing(2000),
         runtime=growing(10),
     params:
         device=config["device"],

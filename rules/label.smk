@@ -55,6 +55,7 @@ rule check_labels:
         checked=f"{ROUND}/labels_checked.json",
     log:
         f"{LOGS}/{{arm}}/round_{{r}}/check_labels.log",
+    retries: 0  # its answer is the same each time
     conda:
         "../envs/label.yaml"
     script:

@@ -29,9 +29,10 @@ rule overfit:
         verdict=f"{OVERFIT}/verdict.json",
     log:
         f"{LOGS}/overfit/verdict.log",
+    retries: 0  # its answer is the same each time
     conda:
         "../envs/label.yaml"
     params:
-        states=[f"{STATES}/overfit"],
+        states=state_of_one_batch,
     script:
         "../workflow_scripts/overfit.py"

@@ -25,6 +25,7 @@ rule check_decision:
         checked=f"{ROUND}/decision_checked.json",
     log:
         f"{LOGS}/{{arm}}/round_{{r}}/check_decision.log",
+    retries: 0  # its answer is the same each time
     conda:
         "../envs/analysis.yaml"
     script:

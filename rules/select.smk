@@ -42,6 +42,6 @@ rule select:
         strategy=strategy_of,
         seed=seed_for("select"),
         device=config["device"],
-        states=state_of_exploration,
+        states=state_of_trajectory,
     script:
         "../workflow_scripts/select_structures.py"

@@ -57,8 +57,6 @@ use rule test as sweep_test with:
         f"{LOGS}/sweep/{{run}}/seed_{{s}}/test.log",
     benchmark:
         f"{TIMES}/sweep/{{run}}/seed_{{s}}/test.tsv"
-    params:
-        states=[f"{STATES}/sweep/{{run}}/seed_{{s}}"],
 
 
 rule sweep_table:

@@ -52,7 +52,7 @@ rule test:
     params:
         device=config["device"],
         by=error_columns(),
-        states=members(f"{STATES}/{{arm}}/round_{{r}}/model_{{m}}"),
+        states=states_of_members,
         split=split_settings(),  # which test frames are of the start set's kind
     script:
         "../workflow_scripts/test.py"

@@ -76,16 +76,16 @@ def test_a_machine_without_driver_runs_on_the_cpu_and_is_told_so(monkeypatch, tm
 
 
 @pytest.mark.parametrize(
-    ("driver", "build", "visible", "words", "fix"),
+    ("driver", "build", "visible", "state", "words", "fix"),
     [
-        ("99.0", "13.2", "", "hidden: CUDA_VISIBLE_DEVICES is ''", "unset"),
-        ("99.0", None, None, "built without CUDA", "UV_TORCH_BACKEND=auto"),
-        ("12.4", "13.2", None, "knows CUDA 12.4, torch is built for 13.2", "newer driver"),
-        ("99.0", "13.2", None, "sees none, though the driver", "--nv"),
+        ("99.0", "13.2", "", NOTE, "hidden: CUDA_VISIBLE_DEVICES is ''", "unset"),
+        ("99.0", None, None, NOTE, "built without CUDA", "UV_TORCH_BACKEND=auto"),
+        ("12.4", "13.2", None, FAULT, "knows CUDA 12.4, torch is built for 13.2", "newer driver"),
+        ("99.0", "13.2", None, FAULT, "sees none, though the driver", "--nv"),
     ],
 )
-def test_a_gpu_that_cannot_be_used_is_a_fault_with_its_reason(
-    monkeypatch, nvidia_smi, driver, build, visible, words, fix
+def test_a_gpu_that_cannot_be_used_is_told_with_its_reason(
+    monkeypatch, nvidia_smi, driver, build, visible, state, words, fix
 ):
     import torch
 
@@ -97,7 +97,7 @@ def test_a_gpu_that_cannot_be_used_is_a_fault_with_its_reason(
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     found = installation.gpu_finding()
-    assert found.state == FAULT
+    assert found.state == state
     assert words in found.found and fix in found.fix
 
 
@@ -157,7 +157,7 @@ def test_an_oracle_that_cannot_run_is_a_fault_with_its_own_words():
 
 def test_an_oracle_that_kills_its_process_is_a_line_like_another(tmp_path, monkeypatch):
     (tmp_path / "crashing.py").write_text("import os\nos.abort()\n")
-    monkeypatch.syspath_prepend(tmp_path)  # which a spawned process takes over
+    monkeypatch.syspath_prepend(tmp_path)
     found = doctor.oracle_finding(
         "ase", {"kind": "ase", "calculator": "crashing.Calculator", "level_of_theory": "x"}, energy=0.0
     )
@@ -172,3 +172,35 @@ def test_a_fault_without_a_fix_cannot_be_told():
 def test_the_fix_stands_below_its_line():
     text = as_text([Finding("a", OK, "good"), Finding("longer", FAULT, "bad", "do this")])
     assert text.splitlines() == ["ok     a       good", "fault  longer  bad", "               -> do this"]
+
+
+def test_an_oracle_that_does_not_answer_is_a_line_like_another(tmp_path, monkeypatch):
+    (tmp_path / "hanging.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"kind": "ase", "calculator": "hanging.Calculator", "level_of_theory": "x"}
+    found = doctor.oracle_finding("ase", settings, energy=0.0, time_limit_s=5)
+    assert found.state == FAULT and "in 5 s" in found.found
+
+
+def test_an_oracle_that_is_not_installed_is_a_note(monkeypatch):
+    monkeypatch.setitem(doctor.PACKAGES, "xtb", "no_such_package")
+    found = doctor.oracle_finding("GFN2-xTB", {"kind": "xtb"}, energy=0.0)
+    assert found.state == NOTE and "no_such_package is not installed" in found.found
+
+
+def test_what_cannot_be_looked_at_stops_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYSCF_TMPDIR", str(tmp_path / "missing"))
+    found = {finding.subject: finding for finding in doctor.examine()}
+    assert found["scratch"].state == NOTE and "missing" in found["scratch"].found
+    assert len(found) == 8
+
+
+def test_memory_is_what_the_tightest_control_group_has_left(tmp_path):
+    process, job = tmp_path / "cgroup", tmp_path / "root/slurm/job_7"
+    job.mkdir(parents=True)
+    process.write_text("0::/slurm/job_7\n")
+    assert machine.memory_left(tmp_path / "root", process) is None
+    for folder, limit, used in ((job, "max", 5), (job.parent, "4000000000", 1000000000)):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+    assert machine.memory_left(tmp_path / "root", process) == 3_000_000_000

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ouroboros import gpus
 from ouroboros.gpus import visible_gpus
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
@@ -84,9 +85,11 @@ def test_devices_after_an_impossible_one_are_not_seen_by_cuda_either(monkeypatch
     assert visible_gpus() == ["3", "1"]
 
 
-def test_without_a_choice_by_the_user_nvidia_smi_is_asked(monkeypatch, tmp_path):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    program = tmp_path / "nvidia-smi"
+@pytest.fixture
+def nvidia_smi(tmp_path):
+    """A folder with a program that lists two GPUs, one of them divided."""
+    program = tmp_path / "bin/nvidia-smi"
+    program.parent.mkdir()
     program.write_text(
         "#!/bin/sh\n"
         "echo 'GPU 0: NVIDIA RTX A4000 (UUID: GPU-1b0c)'\n"
@@ -95,7 +98,12 @@ def test_without_a_choice_by_the_user_nvidia_smi_is_asked(monkeypatch, tmp_path)
         "echo '  MIG 3g.40gb Device 1: (UUID: MIG-77ab)'\n"
     )
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return program.parent
+
+
+def test_without_a_choice_by_the_user_nvidia_smi_is_asked(monkeypatch, nvidia_smi):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(nvidia_smi), prepend=os.pathsep)
     assert visible_gpus() == ["GPU-1b0c", "MIG-77aa", "MIG-77ab"]
 
 
@@ -105,8 +113,38 @@ def test_a_machine_without_nvidia_smi_has_no_gpu(monkeypatch, tmp_path):
     assert visible_gpus() == []
 
 
-def test_a_lock_that_another_user_made_can_be_held(job, tmp_path):
-    lock = tmp_path / "ouroboros-gpu--0.lock"
+def test_a_lock_that_another_user_made_and_may_only_be_read_can_be_held(monkeypatch, tmp_path):
+    lock, really = tmp_path / "a.lock", os.open
     lock.touch()
-    lock.chmod(0o444)
-    assert line(job("0")) == "runs on GPU 0"
+
+    def refusing(path, flags, *mode):
+        if flags & os.O_RDWR and not flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return really(path, flags, *mode)
+
+    monkeypatch.setattr(gpus.os, "open", refusing)
+    held = gpus._locked(lock)
+    assert held is not None and gpus._locked(lock) is None
+    os.close(held)
+    os.close(gpus._locked(lock))
+
+
+def test_everybody_may_use_a_lock_that_a_careful_user_made(tmp_path):
+    before = os.umask(0o077)
+    try:
+        os.close(gpus._locked(tmp_path / "a.lock"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.lock").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_device_by_its_index_and_by_its_own_number_is_one(job, nvidia_smi):
+    path = f"{nvidia_smi}{os.pathsep}{os.environ['PATH']}"
+    assert line(job("0", PATH=path)) == "runs on GPU 0"
+    assert line(job("GPU-1b0c", PATH=path)).startswith("waits for a GPU")
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
+    with pytest.raises(OSError, match="TMPDIR be a folder on a local disk"):
+        gpus._locked(gpus._lock_file("0"))

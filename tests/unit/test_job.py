@@ -112,8 +112,8 @@ def test_cuda_without_a_gpu_is_a_sentence_and_the_body_never_runs(run):
     assert "trained on the CPU" not in log
 
 
-def test_a_gpu_is_held_before_torch_is_asked_and_the_log_says_which(run):
-    process, log = run("pass", device="cuda", CUDA_VISIBLE_DEVICES="7")
+def test_a_gpu_is_held_before_torch_is_asked_and_the_log_says_which(run, tmp_path):
+    process, log = run("pass", device="cuda", CUDA_VISIBLE_DEVICES="7", TMPDIR=str(tmp_path))
     assert process.stderr.splitlines()[0] == "runs on GPU 7"
     assert "CUDA_VISIBLE_DEVICES is 7" in log
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ class KilledRun:
     """The run in its folder, what it was killed at, and what stood on disk at each kill.
 
     Attributes:
-        kills: (stage, rules that were at work) of each kill.
+        kills: the rules that were at work, for each kill.
         labels: of each label that was there at a kill, what it was: its content's time stamp and inode.
         checkpoints: (training, epoch kept last, times it had gone on, when) for each that was there at a kill.
     """
@@ -32,28 +31,28 @@ class KilledRun:
         """Nothing runs until the first `until`."""
         self.folder, self.config, self.rng = folder, config, rng
         self.home = folder / "results" / config["name"]
-        self.kills: list[tuple[str, set[str]]] = []
+        self.kills: list[set[str]] = []
         self.labels: dict[Path, tuple[int, int]] = {}
         self.checkpoints: list[tuple[Path, int, int, float]] = []
 
-    def kill_in(self, stage: str, within_s: float) -> bool:
+    def kill_in(self, stage: str, within_s: float, once: str = "") -> bool:
         """Begin or go on, and kill everything at a random moment of a job of the stage.
 
         Args:
             stage: a rule, by the name of its script.
             within_s: the kill comes so long at most after a job of the stage was first seen.
+            once: and not before there is a file of this pattern among the results.
 
         Returns:
-            False where the run came to its end without such a job.
+            Whether a job of the stage was at work at the kill; without one, the run may have come to its end.
         """
         process = self._start()
         while process.poll() is None:
-            if stage in at_work(process):
+            if stage in at_work(process) and (not once or any(self.home.glob(once))):
                 time.sleep(self.rng.uniform(0, within_s))
-                working = at_work(process)
-                kill_all(process)
-                self._take_down(stage, working)
-                return True
+                working = kill_all(process)
+                self._take_down(working)
+                return stage in working
             time.sleep(LOOK_EVERY_S)
         assert process.returncode == 0, self.terminal()
         return False
@@ -82,8 +81,8 @@ class KilledRun:
             command = command_for(self.folder, self.config)
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment())
 
-    def _take_down(self, stage: str, working: set[str]) -> None:
-        self.kills.append((stage, working))
+    def _take_down(self, working: set[str]) -> None:
+        self.kills.append(working)
         for label in (self.home / "labels").rglob("*.json"):
             self.labels.setdefault(label, (label.stat().st_mtime_ns, label.stat().st_ino))
         for state in (self.home / "states").rglob("last.ckpt"):
@@ -122,15 +121,20 @@ def at_work(process: subprocess.Popen) -> set[str]:
     return found
 
 
-def kill_all(process: subprocess.Popen) -> None:
-    """SIGKILL for Snakemake and all below it, at once as far as that goes."""
-    everyone = [psutil.Process(process.pid)]
-    everyone += everyone[0].children(recursive=True)
-    for each in everyone:
+def kill_all(process: subprocess.Popen) -> set[str]:
+    """SIGKILL for Snakemake and all below it, at once as far as that goes; gives the rules that were at work."""
+    snakemake = psutil.Process(process.pid)
+    with suppress(psutil.Error):
+        snakemake.suspend()  # so that it starts nothing more
+    working, everyone = at_work(process), []
+    with suppress(psutil.Error):
+        everyone = snakemake.children(recursive=True)
+    for each in [*everyone, snakemake]:
         with suppress(psutil.Error):
-            each.send_signal(signal.SIGKILL)
+            each.kill()
     psutil.wait_procs(everyone, timeout=30)
     process.wait()
+    return working
 
 
 def _environment() -> dict[str, str]:

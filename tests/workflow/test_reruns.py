@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import TINY, changed, job_counts, snakemake
+from conftest import PROJECT, TINY, changed, job_counts, snakemake
 
 LABELLING = {"select", "label", "gather", "check_labels", "prospective", "dataset"}
 JUDGING = {"decide", "check_decision", "report", "compare"}
@@ -63,3 +63,16 @@ def test_more_rounds_add_rounds_and_label_what_was_the_last(finished: Path):
 def test_dropping_an_arm_leaves_the_other_as_it_is(finished: Path):
     counts = job_counts(snakemake(finished, changed(TINY, rounds__strategies=["random"]), "--dry-run").stdout)
     assert set(counts) == {"all", "compare"}
+
+
+def test_another_member_is_trained_and_what_follows_from_it(finished: Path):
+    counts = job_counts(snakemake(finished, changed(TINY, committee__size=3), "--dry-run").stdout)
+    assert counts["train"] == 1 + 6  # the new one of round 0; all of round 1, which learns from other labels
+    assert not {"generate", "curate", "split"} & set(counts)
+
+
+def test_touched_code_reruns_nothing(finished: Path):
+    """As a checkout or another clone does."""
+    for path in [*PROJECT.glob("workflow_scripts/**/*.py"), *PROJECT.glob("rules/*.smk"), PROJECT / "Snakefile"]:
+        path.touch()
+    assert "Nothing to be done" in snakemake(finished, TINY, "--dry-run").stdout

@@ -5,14 +5,15 @@
 Ends with status 1 where there is a fault.
 """
 
+import json
+import os
 import shutil
+import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from .findings import FAULT, NOTE, OK, Finding, as_text
@@ -25,6 +26,19 @@ SINGLE_POINTS: dict[str, dict[str, Any]] = {
     "PBE/def2-SVP": {"oracle": {"kind": "pyscf"}, "energy": -2075.4815},
 }
 AGREE_EV = 1e-3
+PACKAGES = {"xtb": "tblite", "pyscf": "pyscf"}
+REINSTALL = "rm .venv/.installed; make env"
+SINGLE_POINT = """
+import json, sys, time
+from ase.build import molecule
+from ouroboros.oracles import make_oracle
+
+oracle, began = make_oracle(json.loads(sys.argv[1])), time.perf_counter()
+label = oracle.label(molecule("H2O"))
+if not label.converged:
+    sys.exit(label.message)
+print(json.dumps([label.energy, time.perf_counter() - began]))
+"""
 PROGRAMS = ("orca", "cp2k", "cp2k_shell", "cp2k.psmp", "vasp_std", "pw.x")
 
 
@@ -34,14 +48,26 @@ def examine(whole_lock: bool = True) -> Iterator[Finding]:
     Args:
         whole_lock: a package that is missing is a fault; conda's environments hold no more than their rules need.
     """
-    yield python_finding()
-    yield lock_finding(whole_lock)
-    yield gpu_finding()
-    yield compiler_finding()
-    yield processor_finding()
-    yield memory_finding()
-    yield results_finding()
-    yield scratch_finding()
+    looks = {
+        "Python": python_finding,
+        "packages": lambda: lock_finding(whole_lock),
+        "GPU": gpu_finding,
+        "C++ compiler": compiler_finding,
+        "processors": processor_finding,
+        "memory": memory_finding,
+        "results": results_finding,
+        "scratch": scratch_finding,
+    }
+    for subject, look in looks.items():
+        try:
+            yield look()
+        except Exception as error:  # what is only looked at stops no run
+            yield Finding(
+                subject,
+                NOTE,
+                f"could not be looked at ({type(error).__name__}: {error})",
+                "see whether that names something amiss",
+            )
 
 
 def examine_oracles() -> Iterator[Finding]:
@@ -55,44 +81,38 @@ def examine_oracles() -> Iterator[Finding]:
     yield Finding("other oracles", OK, f"{told}; docs/oracles.md has recipes")
 
 
-def oracle_finding(name: str, oracle: dict[str, Any], energy: float) -> Finding:
-    """A single point in a process of its own, so that a crash is a line like another.
+def oracle_finding(name: str, oracle: dict[str, Any], energy: float, time_limit_s: float = 600.0) -> Finding:
+    """A single point in a process of its own, so that a crash, or no answer, is a line like another.
 
     Args:
         name: what the line is about.
         oracle: settings for `make_oracle`.
         energy: what is to come out, in eV.
+        time_limit_s: after which there is no answer, s.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            found, seconds = pool.submit(single_point, oracle).result()
-        except BrokenProcessPool:
-            return Finding(name, FAULT, "crashed at a single point of water", "rm .venv/.installed; make env")
-        except Exception as error:  # whatever is the matter with it is what is to be told
-            fix = "envs/README.md tells of platforms without a package; else rm .venv/.installed; make env"
-            return Finding(name, FAULT, f"no single point of water: {' '.join(str(error).split())}", fix)
+    package = PACKAGES.get(oracle["kind"], "ase")
+    if not find_spec(package):
+        return Finding(
+            name, NOTE, f"{package} is not installed", "make env; envs/README.md tells of platforms without it"
+        )
+    command = [sys.executable, "-c", SINGLE_POINT, json.dumps(oracle)]
+    library = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([library, *sys.path]), "OMP_NUM_THREADS": "1"}
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=time_limit_s, env=environment)
+    except subprocess.TimeoutExpired:
+        return Finding(name, FAULT, f"no single point of water in {time_limit_s:g} s", REINSTALL)
+    if run.returncode < 0:
+        return Finding(name, FAULT, f"crashed at a single point of water (signal {-run.returncode})", REINSTALL)
+    if run.returncode:
+        last = (run.stderr.strip().splitlines() or ["no word why"])[-1]
+        return Finding(name, FAULT, f"no single point of water: {last}", REINSTALL)
+    found, seconds = json.loads(run.stdout.splitlines()[-1])
     told = f"water {found:.4f} eV in {seconds:.2f} s"
     if abs(found - energy) > AGREE_EV:
         fix = "compare the versions with requirements.lock; label nothing before this is understood"
         return Finding(name, FAULT, f"{told}, where {energy:.4f} is to come out", fix)
     return Finding(name, OK, told)
-
-
-def single_point(oracle: dict[str, Any]) -> tuple[float, float]:
-    """Energy of water in eV and the seconds it took.
-
-    Raises:
-        RuntimeError: it did not converge or broke; the message is the oracle's own.
-    """
-    from ase.build import molecule
-
-    from .oracles import make_oracle
-
-    began = time.perf_counter()
-    label = make_oracle(oracle).label(molecule("H2O"))
-    if not label.converged:
-        raise RuntimeError(label.message)
-    return label.energy, time.perf_counter() - began
 
 
 def main() -> None:

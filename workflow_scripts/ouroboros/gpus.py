@@ -1,18 +1,20 @@
 """Which GPU a job takes: Snakemake counts GPU jobs and hands out no devices, so that each job locks a free one.
 
 The lock is flock(2) on a file in the machine's folder for temporary files. The kernel lets go of it when the process
-ends, however it ends. Inside a SLURM job its number is part of the file's name: what SLURM has handed out is shared by
-nobody but the processes of that job, and two jobs whose one GPU is called 0 do not wait for each other.
+ends, however it ends. The file goes by the machine and the device's own number, so that a folder which machines share
+and a device that goes by two names do no harm; inside a SLURM job by the job too, as what SLURM has handed out is
+shared by nobody but that job's processes, and the one GPU of two jobs may be called 0 in both.
 """
 
 import fcntl
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOK_EVERY_S = 1.0
@@ -28,17 +30,28 @@ def visible_gpus() -> list[str]:
         names = [name.strip() for name in named.split(",")]
         ends = [number for number, name in enumerate(names) if name in ("", "-1")]  # CUDA too reads no further
         return names[: ends[0]] if ends else names
+    return list(listed_gpus().values())
+
+
+def listed_gpus() -> dict[str, str]:
+    """The devices that nvidia-smi lists, by what CUDA_VISIBLE_DEVICES may call them: their own numbers (UUID).
+
+    A GPU that is divided (MIG) stands by its parts.
+    """
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True).stdout
+        told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return []
+        return {}
     parts: dict[str, list[str]] = {}
-    for name in re.findall(r"\(UUID: (\S+)\)", listed):
+    for name in re.findall(r"\(UUID: (\S+)\)", told):
         if name.startswith("MIG-"):
             parts[next(reversed(parts))].append(name)
         else:
             parts[name] = []
-    return [name for gpu in parts for name in parts[gpu] or [gpu]]  # a divided GPU is taken by its parts
+    found: dict[str, str] = {}
+    for index, gpu in enumerate(parts):
+        found |= {part: part for part in parts[gpu]} or {str(index): gpu}
+    return found
 
 
 @contextmanager
@@ -71,15 +84,11 @@ def claimed_gpu(say: Callable[[str], object]) -> Iterator[str | None]:
 
 def _wait_for_one(names: list[str], say: Callable[[str], object]) -> tuple[str, int]:
     """The first GPU that nobody holds, and the descriptor that holds it now."""
-    told = False
+    told, known = False, listed_gpus()
     while True:
         for name in names:
-            descriptor = _open(_lock_file(name))
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-            else:
+            descriptor = _locked(_lock_file(known.get(name, name)))
+            if descriptor is not None:
                 return name, descriptor
         if not told:
             say(f"waits for a GPU: other jobs hold {', '.join(names)} (locks in {tempfile.gettempdir()})")
@@ -87,14 +96,37 @@ def _wait_for_one(names: list[str], say: Callable[[str], object]) -> tuple[str, 
         time.sleep(LOOK_EVERY_S)
 
 
-def _lock_file(name: str) -> Path:
-    job = os.environ.get("SLURM_JOB_ID", "")
-    return Path(tempfile.gettempdir(), re.sub(r"[^\w-]", "_", f"ouroboros-gpu-{job}-{name}") + ".lock")
+def _lock_file(device: str) -> Path:
+    parts = ["ouroboros-gpu", socket.gethostname(), os.environ.get("SLURM_JOB_ID", ""), device]
+    return Path(tempfile.gettempdir(), re.sub(r"[^\w-]", "_", "-".join(filter(None, parts))) + ".lock")
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock; None where another process holds it.
+
+    Raises:
+        OSError: the folder's file system knows no locks, or the file cannot be opened.
+    """
+    try:
+        descriptor = _open(path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError as error:
+        raise OSError(
+            f"no lock for a GPU can be had: {error.strerror} ({path}); let TMPDIR be a folder on a local disk"
+        ) from error
+    return descriptor
 
 
 def _open(path: Path) -> int:
-    """A descriptor of the file; another user's, which may only be read, can be locked too."""
+    """A descriptor of the file, which users of the machine share whatever their umask."""
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        os.fchmod(descriptor, 0o666)
+        return descriptor
     try:
+        return os.open(path, os.O_RDWR)
+    except PermissionError:
         return os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)

@@ -73,17 +73,22 @@ def gpu_finding() -> Finding:
 
     driver, build = driver_cuda(), torch.version.cuda
     if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
-        return Finding("GPU", OK, f"{', '.join(names)}; torch is built for CUDA {build}, the driver knows {driver}")
+        names = ", ".join(torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count()))
+        try:
+            torch.ones(2, device="cuda").sum().item()
+        except RuntimeError as error:  # a device in exclusive use, or one that this build has no code for
+            what = f"{names}: seen, but a sum fails ({str(error).splitlines()[0]})"
+            return Finding("GPU", FAULT, what, "see with nvidia-smi who uses it; UV_TORCH_BACKEND names another build")
+        return Finding("GPU", OK, f"{names}; torch is built for CUDA {build}, the driver knows {driver}")
     if driver is None:
-        return Finding("GPU", NOTE, f"none: nvidia-smi finds no driver (torch is built for {_cuda(build)})",
-                       "device: cpu in the config; on a machine with a GPU install NVIDIA's driver")  # fmt: skip
+        what = f"none: nvidia-smi finds no driver (torch is built for {f'CUDA {build}' if build else 'the CPU'})"
+        return Finding("GPU", NOTE, what, "device: cpu in the config; on a machine with a GPU install NVIDIA's driver")
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if hidden is not None and hidden.split(",")[0].strip() in ("", "-1"):
-        return Finding("GPU", FAULT, f"hidden: CUDA_VISIBLE_DEVICES is {hidden!r}", "unset CUDA_VISIBLE_DEVICES")
+        return Finding("GPU", NOTE, f"hidden: CUDA_VISIBLE_DEVICES is {hidden!r}", "unset CUDA_VISIBLE_DEVICES")
     anew = "rm -r .venv; make env (UV_TORCH_BACKEND=auto picks the build for this driver)"
     if build is None:
-        return Finding("GPU", FAULT, "torch is built without CUDA, though there is a driver", anew)
+        return Finding("GPU", NOTE, "torch is built without CUDA, though there is a driver", anew)
     if _number(build) > _number(driver):
         what = f"the driver knows CUDA {driver}, torch is built for {build}"
         return Finding("GPU", FAULT, what, f"a newer driver, or {anew}")
@@ -117,10 +122,6 @@ def compiler_finding() -> Finding:
 def _read(name: str) -> str:
     path = PROJECT / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def _cuda(build: str | None) -> str:
-    return f"CUDA {build}" if build else "the CPU alone"
 
 
 def _number(text: str) -> tuple[int, ...]:

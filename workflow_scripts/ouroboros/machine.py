@@ -41,10 +41,10 @@ def processor_finding() -> Finding:
 def memory_finding() -> Finding:
     """Free memory, of the machine and within this process's control group."""
     free = psutil.virtual_memory().available / GIB
-    limit = _memory_limit()
     found = f"{free:.1f} of {psutil.virtual_memory().total / GIB:.1f} GiB free"
-    if limit is not None and limit / GIB < free:
-        free = limit / GIB
+    left = memory_left()
+    if left is not None and left / GIB < free:
+        free = left / GIB
         found += f", of which this container or job may have {free:.1f}"
     if free < LEAST_MEMORY_GIB:
         fix = "end other programs, train one member at a time (ARGS=--cores 1), or set training.accumulation"
@@ -52,13 +52,26 @@ def memory_finding() -> Finding:
     return Finding("memory", OK, found)
 
 
-def _memory_limit() -> int | None:
-    """What the control group allows (cgroups 2 and 1, Linux), in bytes."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        path = Path("/sys/fs/cgroup", name)
-        if path.exists() and (text := path.read_text(encoding="ascii").strip()).isdigit():
-            return int(text)
-    return None
+def memory_left(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> int | None:
+    """Bytes that this process's control group, or one above it, has left; None where none is limited.
+
+    Linux, control groups of version 2 (https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max).
+    """
+    if not process.exists():
+        return None
+    own = [
+        line.split("::", 1)[1] for line in process.read_text(encoding="utf-8").splitlines() if line.startswith("0::")
+    ]
+    left = []
+    for name in own:
+        group = root / name.strip("/")
+        for folder in (group, *group.parents):
+            limit, used = folder / "memory.max", folder / "memory.current"
+            if limit.exists() and limit.read_text(encoding="ascii").strip() != "max":
+                left.append(int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii")))
+            if folder == root:
+                break
+    return min(left, default=None)
 
 
 def results_finding(folder: str | Path = ".") -> Finding:

@@ -5,6 +5,7 @@ further arguments go to Snakemake.
 """
 
 import copy
+import shutil
 import subprocess
 import sys
 import time
@@ -112,6 +113,8 @@ def main(config: Path, options: list[str]) -> int:
     except (ConfigError, OSError) as error:
         print(f"{error}\nThe quick run of {config} has not started.")
         return 1
+    if not {"-n", "--dry-run", "--dryrun"} & set(options):
+        shutil.rmtree(quick.parent / "states", ignore_errors=True)  # every step anew
     began = time.perf_counter()
     command = [sys.executable, "-m", "snakemake", "--configfile", str(quick), "--forceall", *options]
     if subprocess.run(command).returncode:

@@ -55,13 +55,11 @@ def with_another_value(key: str, field: Any) -> dict[str, Any] | None:
     for part in (*sections, name):
         value = value[part]
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
-    near = (
-        [not value]
-        if isinstance(value, bool)
-        else [value + 1, value * 1.5, value / 2]
-        if isinstance(value, int | float)
-        else []
-    )
+    near: list[Any] = []
+    if isinstance(value, bool):
+        near = [not value]
+    elif isinstance(value, int | float):
+        near = [value + 1, value * 1.5, value / 2]
     for other in [*choices, *near, *VALUES]:
         config = copy.deepcopy(TINY)
         target = config

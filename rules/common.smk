@@ -237,7 +237,7 @@ def is_last_round(wildcards):
 
 
 # --- states that a job discards --------------------------------------------------------------------------------
-# They ask for `input` or `output`, as Snakemake records no param that derives from these: a state reruns nothing.
+# They ask for `input`, as Snakemake records no param that derives from it: a state reruns nothing.
 def state_beside(path):
     """Where a job that writes into this folder of the results keeps its state."""
     return path.replace(f"{HOME}/", f"{STATES}/", 1)

@@ -3,6 +3,8 @@
 The libraries are imported inside the fixtures, so that tests which need none of them start at once.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,19 @@ def committee(committee_files):
     from ouroboros.committee import Committee
 
     return Committee.load(committee_files)
+
+
+@pytest.fixture
+def waiting_process():
+    """Start a Python process that goes on until a line comes in; what it prints can be read. All end with the test."""
+    started: list[subprocess.Popen] = []
+
+    def start(code: str, *words: str, **options: Any) -> subprocess.Popen:
+        command = [sys.executable, "-c", f"{code}\nimport sys; sys.stdin.readline()", *words]
+        started.append(subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,33 +11,25 @@ from ouroboros.gpus import visible_gpus
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 HOLD = """
-import os, sys
+import os
+from contextlib import ExitStack
 from ouroboros.gpus import claimed_gpu
 
-with claimed_gpu(lambda words: print(words, flush=True)):
-    print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
-    sys.stdin.readline()
+held = ExitStack()
+held.enter_context(claimed_gpu(lambda words: print(words, flush=True)))
+print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 """
 
 
 @pytest.fixture
-def job(tmp_path):
-    """Start processes that hold a GPU until a line comes in; all are ended with the test."""
-    started = []
+def job(tmp_path, waiting_process):
+    """Start processes that hold a GPU until a line comes in."""
 
     def job(devices, **environment):
         environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "TMPDIR": str(tmp_path), **environment}
-        environment |= {"CUDA_VISIBLE_DEVICES": devices}
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLD], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        started.append(process)
-        return process
+        return waiting_process(HOLD, env=environment | {"CUDA_VISIBLE_DEVICES": devices})
 
-    yield job
-    for process in started:
-        process.kill()
-        process.communicate()
+    return job
 
 
 def line(process):
@@ -60,7 +50,7 @@ def test_a_job_waits_for_a_device_and_gets_it_when_its_holder_ends(job, end):
     assert line(first) == "runs on GPU GPU-8f2a"
     second = job("GPU-8f2a")
     assert line(second).startswith("waits for a GPU: other jobs hold GPU-8f2a")
-    first.communicate("\\n") if end == "line" else first.send_signal(end)
+    first.communicate("\n") if end == "line" else first.send_signal(end)
     assert line(second) == "runs on GPU GPU-8f2a"
 
 

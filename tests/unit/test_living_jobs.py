@@ -10,26 +10,18 @@ import pytest
 from ouroboros.living_jobs import _job, local_jobs, slurm_jobs
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
-WAIT = "import sys; print('up', flush=True); sys.stdin.readline()"
 
 
 @pytest.fixture
-def job():
+def job(waiting_process):
     """Start a process that waits, with words in its command and a folder to work in."""
-    started = []
 
     def job(folder, *words):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WAIT, *words], cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        started.append(process)
+        process = waiting_process("print('up', flush=True)", *words, cwd=folder)
         process.stdout.readline()
         return process
 
-    yield job
-    for process in started:
-        process.kill()
-        process.communicate()
+    return job
 
 
 def ask(folder):

@@ -201,25 +201,25 @@ NAMES = [0.01, 0.02, 0.03, 0.04, 0.05]
     ("fault", "reason", "words"),
     [
         ("crash", "crashed", "SIGSEGV"),
-        ("hang", "time_limit", "labels.time_limit_s (5 s)"),
-        ("program", "time_limit", "labels.time_limit_s (5 s)"),
+        ("hang", "time_limit", "labels.time_limit_s (10 s)"),
+        ("program", "time_limit", "labels.time_limit_s (10 s)"),
         ("unconverged", "not_converged", "converge"),
     ],
 )
 def test_a_fault_costs_one_label(tmp_path, fault, reason, words):
     log = tmp_path / "log"
-    settings = emt(log, **{fault: [0.02, 0.04]})
-    limit = 5.0 if reason == "time_limit" else 120.0  # a busy machine needs more than a second for a sound label
+    settings = emt(log, **{fault: [0.02]})
+    limit = 10.0 if reason == "time_limit" else 120.0  # a busy machine needs seconds for a sound label
     good, failures = label([copper(name) for name in NAMES], tmp_path, time_limit_s=limit, **settings)
-    assert [atoms.info["candidate"] for atoms in good] == ["0.01", "0.03", "0.05"]
-    assert [(row["candidate"], row["reason"]) for row in failures] == [("0.02", reason), ("0.04", reason)]
-    assert all(words in row["message"] for row in failures), failures
+    assert [atoms.info["candidate"] for atoms in good] == ["0.01", "0.03", "0.04", "0.05"]
+    assert [(row["candidate"], row["reason"]) for row in failures] == [("0.02", reason)]
+    assert words in failures[0]["message"], failures
     if fault == "program":  # it is ended with the process that waited for it
         pid = int(log.with_suffix(".pid").read_text())
         status = Path(f"/proc/{pid}/stat")
         assert not status.exists() or status.read_text().split()[2] == "Z"
-    label([copper(name) for name in NAMES], tmp_path, time_limit_s=1.0, **settings)
-    again = [0.02, 0.04] if fault != "unconverged" else []  # an answer is not asked for twice; what broke is
+    label([copper(name) for name in NAMES], tmp_path, time_limit_s=limit, **settings)
+    again = [0.02] if fault != "unconverged" else []  # an answer is not asked for twice; what broke is
     assert begun(log) == NAMES + again
 
 

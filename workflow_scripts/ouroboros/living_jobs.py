@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-NO_CLUSTER = "Could not establish a configuration source"  # squeue, where it is installed and belongs to no cluster
+SUBMITTED = Path(".snakemake/slurm_logs")  # Snakemake's executor makes it with the first job that it submits
 
 
 def local_jobs(folder: str | Path = ".") -> list[str]:
@@ -44,17 +44,15 @@ def _job(command: list[str]) -> str:
 
 
 def slurm_jobs(folder: str | Path = ".") -> list[str]:
-    """This user's SLURM jobs, waiting or running, that Snakemake submitted from `folder`; none where there is no SLURM.
+    """This user's SLURM jobs, waiting or running, that Snakemake submitted from `folder`; none where it never did.
 
     Raises:
         RuntimeError: the queue cannot be seen, so that nobody knows.
     """
-    if not shutil.which("squeue"):
+    if not (Path(folder) / SUBMITTED).is_dir() or not shutil.which("squeue"):
         return []
     command = ["squeue", "--noheader", "--user", str(os.getuid()), "--format", "%i %k %Z"]  # id, comment, folder
     told = subprocess.run(command, capture_output=True, text=True)
-    if NO_CLUSTER in told.stderr:
-        return []
     if told.returncode:
         raise RuntimeError(f"the queue of SLURM cannot be seen ({told.stderr.strip()}); try again when squeue answers")
     rows = [line.split(maxsplit=2) for line in told.stdout.splitlines()]

@@ -33,7 +33,7 @@ from conftest import TINY, changed, command_for  # noqa: E402
 
 LARGE = {
     "committee__size": 8, "rounds__count": 20, "rounds__seeds": [0, 1, 2], "selection__per_round": 500,
-    "labels__batch_size": 10,
+    "labels__batch_size": 10, "exploration__walkers": 64,
 }  # fmt: skip
 
 

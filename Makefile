@@ -22,7 +22,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env doctor demo copper run train quick resume unlock sweep overfit timestep_scan vibrations report test test-slurm lint config lock clean
+.PHONY: help env doctor demo copper run train quick resume unlock sweep overfit timestep_scan vibrations export report test test-slurm lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -81,13 +81,17 @@ timestep_scan: env $(CONFIG) ## does the energy error fall with the time step? m
 vibrations: env $(CONFIG) ## frequencies of committee and oracle side by side: make vibrations CONFIG=my.yaml
 	$(SNAKEMAKE) vibrations $(ARGS) --configfile $(CONFIG)
 
+export: env $(CONFIG) ## the committee for SchNetPack, LAMMPS and C++ (docs/using.md): make export CONFIG=my.yaml
+	$(SNAKEMAKE) export $(ARGS) --configfile $(CONFIG)
+
 report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))
 	@$(REPORTER) --configfile $(CONFIG) --report $(REPORT)
 	@echo "Report: $(REPORT)"
 
 test: env ## run the tests
-	$(PYTHON) -m pytest -q --ignore tests/workflow/test_slurm.py
+	$(PYTHON) -m pytest -q -n auto --maxprocesses 8 --dist loadfile tests/unit
+	$(PYTHON) -m pytest -q --durations=10 --ignore tests/workflow/test_slurm.py tests/workflow
 
 test-slurm: env ## run the test on a real SLURM of one node, which root on Debian installs (no other machine is touched)
 	@bash tests/workflow/install_slurm.sh

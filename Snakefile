@@ -34,6 +34,7 @@ include: "rules/label.smk"
 include: "rules/report.smk"
 include: "rules/sweep.smk"
 include: "rules/overfit.smk"
+include: "rules/export.smk"
 
 
 # What takes a second or two, and what needs the network, runs where Snakemake runs: on a cluster it would wait longer for its
@@ -55,6 +56,8 @@ localrules:
     overfit,
     timestep_scan,
     vibrations,
+    export_member,
+    export,
 
 
 rule all:

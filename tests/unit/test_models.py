@@ -8,6 +8,7 @@ import pytest
 import schnetpack
 import torch
 from ase.build import bulk, molecule
+from schnetpack.interfaces import AtomsConverter
 from schnetpack.transform import ASENeighborList, MatScipyNeighborList
 
 from ouroboros.calculator import CommitteeCalculator
@@ -15,7 +16,7 @@ from ouroboros.committee import Committee
 from ouroboros.energy_baseline import fit_energy_offsets
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
-from ouroboros.models import build_model, export_schnetpack, load_model, save_model
+from ouroboros.models import build_model, export_schnetpack, export_torchscript, load_model, save_model
 
 REPRESENTATIONS = ("painn", "schnet", "so3net")
 
@@ -188,6 +189,29 @@ def test_exported_model_agrees_on_a_periodic_crystal(model_settings, tmp_path):
     assert np.abs(ours.get_forces()).max() > 1e-3
     np.testing.assert_allclose(ours.get_forces(), stock.get_forces(), atol=1e-5)
     assert ours.get_potential_energy() == pytest.approx(stock.get_potential_energy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+@pytest.mark.parametrize("periodic", [False, True])
+def test_torchscript_agrees_with_our_calculator(model_settings, tmp_path, representation, periodic):
+    model_settings["representation"] = representation
+    path, stock, script = (tmp_path / name for name in ("model.pt", "model.schnetpack", "model.torchscript"))
+    atoms = bulk("Cu", cubic=True) if periodic else molecule("CH3OH")
+    atoms.rattle(0.1, seed=5)
+    offsets = np.zeros(100)
+    offsets[[1, 6, 8, 29]] = -13.0, -1030.0, -2040.0, -1234.5
+    save_model(path, random_model(model_settings), model_settings, offsets)
+    export_schnetpack(path, stock)
+    export_torchscript(stock, script)
+    cutoff = {"cutoff": ""}
+    deployed = torch.jit.load(script, _extra_files=cutoff)
+    assert float(cutoff["cutoff"]) == pytest.approx(model_settings["cutoff_A"])  # LAMMPS reads it from there
+    batch = AtomsConverter(neighbor_list=ASENeighborList(cutoff=model_settings["cutoff_A"]))(atoms)
+    told = deployed(batch)
+    atoms.calc = CommitteeCalculator(Committee.load([path]))
+    assert np.abs(atoms.get_forces()).max() > 1e-3
+    np.testing.assert_allclose(told["forces"].detach().numpy(), atoms.get_forces(), atol=1e-5)
+    assert told["energy"].item() == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
 
 
 def test_offsets_of_mixed_compositions_are_the_elements_energies():

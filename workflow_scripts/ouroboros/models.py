@@ -1,6 +1,8 @@
 """SchNetPack potentials: built from plain settings, stored as weights and settings, exported for other tools."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,16 @@ def export_schnetpack(path: str | Path, destination: str | Path) -> None:
     )
     model.postprocessors = torch.nn.ModuleList([spk.transform.CastTo64(), add_offsets])
     torch.save(model, destination)
+
+
+def export_torchscript(stock: str | Path, destination: str | Path) -> None:
+    """Write a stock SchNetPack model file as TorchScript, by SchNetPack's own `spkdeploy`: for LAMMPS and C++.
+
+    Raises:
+        RuntimeError: it did not work, with what it said last.
+    """
+    command = [sys.executable, str(Path(sys.executable).with_name("spkdeploy")), str(stock), str(destination)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        said = run.stderr.strip().splitlines() or ["it said nothing"]
+        raise RuntimeError(f"SchNetPack's spkdeploy could not write {destination}: {said[-1]}")

@@ -16,13 +16,18 @@ CONFIG ?= config.yaml
 REPORT ?= results/$(basename $(notdir $(CONFIG))).html
 ARGS ?=
 
+# make new MOLECULE=my.xyz NAME=my CHARGE=1 MULTIPLICITY=2 ORACLE=pyscf: all but the first may be left out.
+# Some shells have a NAME of their own, which is not meant.
+NEW_ARGS := $(if $(filter command%,$(origin NAME)),--name "$(NAME)") $(if $(CHARGE),--charge $(CHARGE)) $(if $(ORACLE),--oracle $(ORACLE)) \
+    $(if $(MULTIPLICITY),--multiplicity $(MULTIPLICITY))
+
 # `make lock LOCK_ARGS="--upgrade-package torch"` moves one version; without it the lock keeps its versions.
 LOCK_ARGS ?=
 
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env doctor demo copper run train quick resume unlock sweep overfit timestep_scan vibrations export report test test-slurm lint config lock clean
+.PHONY: help env doctor demo copper new plan status watch run train quick resume unlock sweep overfit timestep_scan vibrations export report test test-slurm lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,6 +55,18 @@ copper: env downloads/copper_emt.extxyz ## a periodic example: liquid copper wit
 
 downloads/copper_emt.extxyz: examples/copper_emt.py
 	@$(PYTHON) examples/copper_emt.py $@
+
+new: env ## write the config of your own molecule: make new MOLECULE=my.xyz [NAME=...] [CHARGE=...] [MULTIPLICITY=...]
+	@$(PYTHON) -m ouroboros.new_experiment "$(MOLECULE)" $(NEW_ARGS)
+
+plan: env $(CONFIG) ## jobs, labels and time of a run, measured on this machine before it starts: make plan CONFIG=my.yaml
+	@$(PYTHON) -m ouroboros.plan $(CONFIG) $(ARGS)
+
+status: env $(CONFIG) ## how a run stands, from its files, while it goes on or after: make status CONFIG=my.yaml
+	@$(PYTHON) -m ouroboros.status $(CONFIG)
+
+watch: env $(CONFIG) ## the same every 5 seconds, until Ctrl-C: make watch CONFIG=my.yaml
+	@$(PYTHON) -m ouroboros.status $(CONFIG) --watch
 
 run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) $(ARGS) --configfile $(CONFIG)

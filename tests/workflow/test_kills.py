@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from conftest import TINY, changed, snakemake
 from killed_run import KilledRun, differences
+from rich.console import Console
+
+from ouroboros.config import load_experiment
+from ouroboros.status import view
 
 # One arm, and trainings long enough to leave a state behind.
 CONFIG = changed(TINY, rounds__strategies=["committee"], training__steps=1500)
@@ -29,10 +33,20 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "results/tiny"
 
 
+def status_of(home: Path) -> str:
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(view(home, load_experiment(CONFIG)))
+    return capture.get()
+
+
 def test_a_run_killed_in_every_stage_ends_as_the_unbroken_one(tmp_path: Path, unbroken: Path):
     run = KilledRun(tmp_path, CONFIG, random.Random(1))
     for stage, (within_s, once) in STAGES.items():
         assert run.kill_in(stage, within_s, once), f"no job of {stage} was killed: {run.kills}"
+        if stage == "train":
+            told = status_of(run.home)
+            assert "At work" in told and "/train_" in told and "validation loss" in told and "Time left" in told
     run.finish()
     assert differences(unbroken, run.home) == []
     assert run.labels and run.labels_recomputed() == 0

@@ -29,13 +29,18 @@ SHARED = (
 
 def processor_finding() -> Finding:
     """Cores that this process may use, and what is set for the libraries' threads."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_processors()
     cores = psutil.cpu_count(logical=False) or usable
     set_here = os.environ.get("OMP_NUM_THREADS")
     found = f"{usable} of {os.cpu_count()} logical processors ({cores} cores, {platform.machine()})"
     if set_here:
         found += f"; OMP_NUM_THREADS={set_here} holds here, in jobs the config's `threads`"
     return Finding("processors", OK, found)
+
+
+def usable_processors() -> int:
+    """Logical processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_finding() -> Finding:

@@ -59,9 +59,10 @@ def molecule_problems(experiment: Experiment) -> Iterator[str]:
         )
     elif len(atoms) < 2 or atoms.pbc.any():
         what = "is periodic" if atoms.pbc.any() else "is a single atom"
+        other = "; give labelled frames of a cell as files (reference.source: files)" if atoms.pbc.any() else ""
         yield (
             f"Config key 'reference.generate.molecule' is {name!r}, which {what}; "
-            "allowed are isolated molecules of at least 2 atoms."
+            f"allowed are isolated molecules of at least 2 atoms{other}."
         )
     else:
         yield from _electrons(experiment, atoms)

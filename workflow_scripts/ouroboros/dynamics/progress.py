@@ -2,6 +2,8 @@
 
 import time
 
+from ..durations import clock
+
 EVERY_S = 30.0
 
 
@@ -41,10 +43,3 @@ class Progress:
             f"{(walker_steps - self._before) / seconds:.0f} walker-steps/s, {clock(left)} left",
             flush=True,
         )
-
-
-def clock(seconds: float) -> str:
-    """A duration in words short enough for a line: 45 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -130,8 +130,12 @@ class ForceMatching(spk.AtomisticTask):
         self._val_sums = Sums()
         self._refuse_nonfinite(self._validated["val_loss"], "validation")
         self.log_dict(self._validated)
-        mae = self._validated["val_force_mae_meV_per_A"]
-        print(f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs}: validation {mae:.1f} meV/Å", flush=True)
+        loss, mae = self._validated["val_loss"], self._validated["val_force_mae_meV_per_A"]
+        print(
+            f"epoch {self.current_epoch + 1}/{self.trainer.max_epochs} after {self._clock():.0f} s: "
+            f"validation loss {loss:.3g}, force MAE {mae:.1f} meV/Å",
+            flush=True,
+        )
 
     def on_train_epoch_end(self) -> None:
         """Add the epoch's row to the history."""

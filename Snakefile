@@ -13,6 +13,7 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/failures.smk"
 
 
 container: config["container"]

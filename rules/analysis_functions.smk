@@ -36,7 +36,7 @@ def minutes_of_oracle_md():
 def exact_oracle(wildcards):
     """An input function: what an oracle reads that can be asked about any structure, as vibrations need it."""
     if POOL:
-        raise WorkflowError(
+        refuse_config(
             "Config key 'oracle.kind' is 'pool', which knows the labels of its own frames alone; the target vibrations "
             "needs an oracle that computes, such as xtb."
         )

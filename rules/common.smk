@@ -5,18 +5,22 @@ import os
 import re
 import sys
 
-from snakemake.exceptions import WorkflowError
-
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
-from ouroboros import seeds
+from ouroboros import faults, seeds
 from ouroboros.config import ConfigError, load_experiment, oracle_settings, sweep_runs, with_changes
 from ouroboros.installation import main_versions
+
+
+def refuse_config(problem):
+    """End with a sentence, before anything has begun; to a WorkflowError Snakemake would add where it was raised."""
+    sys.exit("\n".join([problem, *faults.advice("the-config-cannot-be-run")]))
+
 
 try:
     config = load_experiment(config)
 except ConfigError as error:
-    raise WorkflowError(str(error))
+    refuse_config(str(error))
 
 # --- paths -----------------------------------------------------------------------------------------------------
 HOME = f"results/{config['name']}"

@@ -6,7 +6,7 @@ def sweep_files(name):
 
     def files(wildcards):
         if not SWEEP_RUNS:
-            raise WorkflowError(
+            refuse_config(
                 "Config key 'sweep.over' is empty, so that there is nothing to compare; give it the values to try, such "
                 "as {model.n_interactions: [3, 6, 9]}."
             )

@@ -8,7 +8,7 @@ with start(snakemake) as job:
     from ouroboros.datasets import load_split
     from ouroboros.label_store import LabelStore
     from ouroboros.label_worker import LabelWorker
-    from ouroboros.labelling import Checks, label_batch
+    from ouroboros.labelling import Checks, label_batch, refuse_unlabelled
     from ouroboros.oracle_gate import agreement, frames_to_compare
     from ouroboros.oracles import make_oracle, with_files
     from ouroboros.records import read_json, write_json
@@ -24,11 +24,7 @@ with start(snakemake) as job:
     job.say(f"oracle: {oracle.level_of_theory} labels {len(frames)} reference frames again")
     with LabelWorker(settings, store, config["labels"]["time_limit_s"]) as worker:
         labels, failures = label_batch(frames.to_atoms(), oracle, store, checks, worker, job.say)
-    if failures:
-        raise ValueError(
-            f"the oracle {oracle.level_of_theory} cannot label {len(failures)} of {len(frames)} reference frames "
-            f"({failures[0]['reason']}: {failures[0]['message']}); mend the section `oracle` of the config"
-        )
+    refuse_unlabelled(failures, len(frames), oracle.level_of_theory)
     found = agreement(frames, labels, reference["level_of_theory"], oracle.level_of_theory)
     write_json(snakemake.output.summary, asdict(found))
     job.say(

@@ -13,7 +13,8 @@ with start(snakemake) as job:
     write_labels(output.labels, labels)
     write_failures(output.failures, failures)
     write_json(output.summary, summary)
+    oracle = summary["level_of_theory"] or "the oracle"  # which has no name where all labels failed
     job.say(
         f"{where.arm} round {where.r}: {summary['n_labelled']} labels, {summary['n_failed']} failed, "
-        f"{summary['n_from_store']} from the store, {summary['oracle_seconds']:.1f} s of {summary['level_of_theory']}"
+        f"{summary['n_from_store']} from the store, {summary['oracle_seconds']:.1f} s of {oracle}"
     )

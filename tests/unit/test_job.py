@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ouroboros import faults
 from ouroboros.job import claimed_device
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
@@ -16,7 +17,8 @@ from types import SimpleNamespace
 from ouroboros.job import start
 
 snakemake = SimpleNamespace(
-    rule="train", log=["logs/deep/train.log"], params={params}, threads=1, resources={{"mem_mb": 1000}}
+    rule="train", log=["logs/deep/train.log"], params={params}, threads=1, resources={{"mem_mb": 1000}},
+    output=["out/model.pt"], wildcards={{"arm": "start-42", "r": "0", "m": "1"}},
 )
 print("before")
 with start(snakemake) as job:
@@ -29,7 +31,7 @@ print("after")
 def run(tmp_path):
     """Run a script whose body stands in `start`; gives the finished process and the text of its log."""
 
-    def run(*body, device="cpu", **environment):
+    def run(*body, device="cpu", log="logs/deep/train.log", **environment):
         params = {} if device is None else {"device": device}
         script = tmp_path / "script.py"
         script.write_text(
@@ -39,7 +41,7 @@ def run(tmp_path):
         process = subprocess.run(
             [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8"
         )
-        return process, (tmp_path / "logs/deep/train.log").read_text(encoding="utf-8")
+        return process, log and (tmp_path / log).read_text(encoding="utf-8")
 
     return run
 
@@ -68,24 +70,79 @@ def test_what_is_said_stands_on_the_terminal_and_in_the_log(run):
 @pytest.mark.parametrize(
     "error", ["ValueError('the label 7 is bad')", "RuntimeError('the label 7 is bad')", "OSError('the label 7 is bad')"]
 )
-def test_a_foreseeable_failure_is_one_sentence_and_the_traceback_is_in_the_log(run, error):
+def test_a_foreseeable_failure_is_told_in_words_and_the_traceback_is_in_the_log(run, error):
     process, log = run('print("reading")', f"raise {error}")
     assert process.returncode == 1
-    first, second = process.stderr.splitlines()
-    assert first == "Rule train stopped: the label 7 is bad"
-    assert second == f"The whole story is in {Path('logs/deep/train.log')}."
+    assert process.stderr.splitlines() == [
+        "Rule train stopped: the label 7 is bad",
+        "  It was training a member of the committee (start-42, round 0, member 1).",
+        "  Its log is logs/deep/train.log, and ends with",
+        "    | reading",
+        f"  Next: {faults.NEXT['a-training-stops']}",
+        "  More: docs/troubleshooting.md#a-training-stops",
+    ]
     assert "Traceback" in log and "script.py" in log
     assert log.splitlines()[0] == "reading"
-    assert log.splitlines()[-1] == first
+    assert log.endswith(process.stderr)  # for whoever reads it on another machine
     assert "after" not in process.stdout
 
 
-def test_a_bug_shows_its_traceback_and_is_in_the_log_too(run):
+def test_a_bug_is_named_and_its_traceback_stands_on_the_terminal_and_in_the_log(run):
     """The log is what the user is sent to, whatever went wrong."""
     process, log = run('{}["forgotten"]')
     assert process.returncode == 1
-    assert "KeyError: 'forgotten'" in process.stderr
-    assert "KeyError: 'forgotten'" in log
+    assert process.stderr.startswith("Rule train stopped: KeyError: 'forgotten'\n")
+    assert "    | KeyError: 'forgotten'" in process.stderr and "script.py" in process.stderr
+    assert "#something-else" in process.stderr
+    assert "Traceback" in log and "KeyError: 'forgotten'" in log
+
+
+FAULTS = {  # what a script may meet, and the entry that tells what to do
+    "memory": ("import numpy; numpy.ones(10**14)", "memory-runs-out"),
+    "memory of torch": ("import torch; torch.ones(10**14)", "memory-runs-out"),
+    "disk": ("import errno; raise OSError(errno.ENOSPC, 'No space left on device')", "the-disk-is-full"),
+    "a file too large": (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); open('large', 'wb').write(bytes(10**6))",
+        "the-disk-is-full",
+    ),
+    "database": (
+        "import sqlite3; db = sqlite3.connect(':memory:'); db.execute('pragma max_page_count = 1'); "
+        "db.execute('create table t (x)')",
+        "the-disk-is-full",
+    ),
+    "permission": ("raise PermissionError(13, 'Permission denied', 'reference.db')", "no-permission"),
+    "package": ("import no_such_package", "a-package-or-program-is-missing"),
+    "damaged": (
+        "open('x.npz', 'wb').write(b'PK\\x03\\x04'); import zipfile; zipfile.ZipFile('x.npz')",
+        "a-file-is-damaged",
+    ),
+    "caused": (
+        "try: import no_such_package\n    except ImportError as error: raise ValueError('no oracle') from error",
+        "a-package-or-program-is-missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_has_a_next_step_and_no_traceback(run, fault):
+    body, entry = FAULTS[fault]
+    process, log = run(body)
+    assert process.returncode == 1
+    lines = process.stderr.splitlines()
+    assert lines[0].startswith("Rule train stopped: ") and lines[0] != "Rule train stopped: "
+    assert lines[-2:] == [f"  Next: {faults.NEXT[entry]}", f"  More: docs/troubleshooting.md#{entry}"]
+    assert "Traceback" not in process.stderr and "Traceback" in log
+
+
+def test_a_full_disk_is_told_though_nothing_can_be_written(run, tmp_path):
+    """The log too is on it."""
+    (tmp_path / "logs/deep").mkdir(parents=True)
+    (tmp_path / "logs/deep/train.log").symlink_to("/dev/full")
+    process, _ = run('print("reading")', "raise ValueError('half a file')", log=None)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Rule train stopped: half a file\n")
+    assert "Traceback" not in process.stderr
 
 
 def test_an_older_log_is_replaced(run):

@@ -24,7 +24,7 @@ def test_the_rules_are_found():
 
 
 def test_what_reruns_what_is_the_same_everywhere():
-    for key in ("rerun-triggers", "rerun-incomplete", "show-failed-logs", "quiet"):
+    for key in ("rerun-triggers", "rerun-incomplete", "quiet"):
         assert DEFAULT[key] == SLURM[key], key
 
 

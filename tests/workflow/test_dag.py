@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, TINY, changed, job_counts, snakemake
 
+from ouroboros import faults
+
 EXAMPLES = [*sorted((PROJECT / "examples").glob("*.yaml")), PROJECT / "config.yaml"]
 
 
@@ -89,5 +91,9 @@ def test_gpu_rules_ask_for_a_gpu_only_when_the_device_is_one(device: str, gpus: 
 def test_a_bad_config_stops_before_the_dag_with_one_sentence(tmp_path: Path):
     run = snakemake(tmp_path, changed(TINY, training__learning_rat=0.1), "--dry-run")
     assert run.returncode != 0
-    assert "Config key 'training.learning_rat' is unknown; did you mean 'learning_rate'?" in run.stdout
-    assert "Traceback" not in run.stdout
+    assert run.stdout.splitlines()[-3:] == [
+        "Config key 'training.learning_rat' is unknown; did you mean 'learning_rate'?",
+        f"  Next: {faults.NEXT['the-config-cannot-be-run']}",
+        "  More: docs/troubleshooting.md#the-config-cannot-be-run",
+    ]
+    assert "Traceback" not in run.stdout and "common.smk" not in run.stdout

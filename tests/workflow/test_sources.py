@@ -247,6 +247,8 @@ def test_bad_input_is_one_sentence_and_nothing_is_trained(case: str, tmp_path: P
     assert run.returncode != 0
     sentences = [line for line in run.stdout.splitlines() if all(word in line for word in words)]
     assert sentences, run.stdout
+    assert "  Next: " in run.stdout and "  More: docs/troubleshooting.md#" in run.stdout
+    assert "Traceback" not in run.stdout
     assert not list(tmp_path.glob("results/own/*/round_0/dataset.npz"))
     print(f"{case}: {sentences[0].strip()}")  # shown by pytest -rP
 

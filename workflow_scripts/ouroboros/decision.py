@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .faults import Fault
+
 CONTINUE, CONVERGED, BUDGET_SPENT, BROKEN = "continue", "converged", "budget_spent", "broken"
 
 
@@ -15,8 +17,16 @@ class Verdict:
     reason: str
 
 
-class BrokenRunError(RuntimeError):
+class BrokenRunError(Fault, RuntimeError):
     """An arm that must not go on; the message says why, and what to look at."""
+
+    entry = "an-arm-is-broken"
+
+
+class ExplodedError(BrokenRunError):
+    """One whose walkers kept nothing that could be learned from."""
+
+    entry = "dynamics-explode"
 
 
 def decide(rounds: Sequence[dict[str, Any]], targets: dict[str, float], *, last_round: bool) -> Verdict:
@@ -62,7 +72,8 @@ def refuse_broken(decision: dict[str, Any], where: str) -> None:
         BrokenRunError: it is.
     """
     if decision["state"] == BROKEN:
-        raise BrokenRunError(f"{where} is broken: {decision['reason']}")
+        exploded = decision.get("figures", {}).get("frames_physical") == 0
+        raise (ExplodedError if exploded else BrokenRunError)(f"{where} is broken: {decision['reason']}")
 
 
 def _missed(figures: dict[str, Any], targets: dict[str, float]) -> list[str]:

@@ -6,17 +6,22 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from .faults import BELOW, Fault, entry_of, foreseen, message, sentence_of
 from .gpus import claimed_gpu
 
 if TYPE_CHECKING:
     from .committee import Committee
 
-FORESEEABLE = (ValueError, RuntimeError, OSError, MemoryError, ImportError)
+
+class NoGpu(Fault, RuntimeError):
+    """`device: cuda` where no GPU can be used."""
+
+    entry = "no-gpu"
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ def start(snakemake: Any) -> Iterator[Job]:
     """Run the body of a rule's script.
 
     Threads are set for the libraries that the body imports. Output goes to the rule's log, the noise of those
-    imports included; a foreseeable failure ends with one sentence, on the terminal and as the log's last line.
+    imports included. Where it fails, the terminal gets what a user can use (`faults`), the log the
+    traceback and the same.
 
     Args:
         snakemake: the object that Snakemake hands to the script.
@@ -64,38 +70,57 @@ def start(snakemake: Any) -> Iterator[Job]:
     os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
     os.environ["PYSCF_MAX_MEMORY"] = str(snakemake.resources.get("mem_mb", 1000))
     log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
     for kind in (DeprecationWarning, FutureWarning, SyntaxWarning, UserWarning):
         warnings.simplefilter("ignore", kind)  # of libraries, while they are imported: no news for the user
-    with _output_to(log) as terminal:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stream = log.open("w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(_told(error, snakemake, log))
+    with stream, _output_to(stream) as terminal:
         try:
             with claimed_device(snakemake.params.get("device", "cpu"), Job("cpu", terminal).say) as device:
                 yield Job(device, terminal)
-        except FORESEEABLE as error:
-            traceback.print_exc()
-            sentence = f"Rule {snakemake.rule} stopped: {error}"
-            print(sentence, flush=True)
-            terminal.write(f"{sentence}\nThe whole story is in {log}.\n")
+        except Exception as error:
+            _write_down(error)
+            text = _told(error, snakemake, log)
+            with suppress(OSError):
+                print(text, flush=True)
+            terminal.write(f"{text}\n")
             raise SystemExit(1) from None  # Snakemake would show the traceback of the script's wrapper
-        except Exception:
-            traceback.print_exc()
-            raise
+
+
+def _write_down(error: Exception) -> None:
+    """The traceback, in the log; nothing where the disk is full."""
+    with suppress(OSError):
+        if foreseen(error):
+            print(f"\n{BELOW}", file=sys.stderr)
+        traceback.print_exc()
+        sys.stderr.flush()
+
+
+def _told(error: Exception, snakemake: Any, log: Path) -> str:
+    """What the user reads about an error."""
+    folders = {log.parent, *(Path(output).parent for output in snakemake.output)}
+    entry = entry_of(error, snakemake.rule, (folder for folder in folders if folder.is_dir()))
+    return message(snakemake.rule, sentence_of(error), entry, dict(snakemake.wildcards.items()), log)
 
 
 @contextmanager
-def _output_to(log: Path) -> Iterator[TextIO]:
+def _output_to(log: TextIO) -> Iterator[TextIO]:
     """Send all output, that of compiled libraries too, to `log`; yields the terminal."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log.open("w", encoding="utf-8") as stream, os.fdopen(os.dup(2), "w") as terminal:
+    with os.fdopen(os.dup(2), "w") as terminal:
         for descriptor in (1, 2):
-            os.dup2(stream.fileno(), descriptor)
+            os.dup2(log.fileno(), descriptor)
         try:
             yield terminal
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):  # of a full disk
+                    stream.flush()
             for descriptor, original in zip((1, 2), kept, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)
@@ -107,7 +132,7 @@ def claimed_device(device: str, say: Callable[[str], object]) -> Iterator[str]:
 
     Raises:
         ValueError: another name than cpu and cuda.
-        RuntimeError: cuda is asked for and torch does not see it; there is no silent fall back to the CPU.
+        NoGpu: cuda is asked for and torch does not see it; there is no silent fall back to the CPU.
     """
     if device not in ("cpu", "cuda"):
         raise ValueError(f"device {device!r} is unknown; cpu and cuda can be used")
@@ -119,7 +144,7 @@ def claimed_device(device: str, say: Callable[[str], object]) -> Iterator[str]:
 
         if not torch.cuda.is_available():
             build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a build without CUDA"
-            raise RuntimeError(
+            raise NoGpu(
                 f"config key 'device' is cuda, but no GPU can be used here (torch {torch.__version__}, {build}; "
                 f"CUDA_VISIBLE_DEVICES is {os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}); "
                 "set device: cpu, or run on a machine whose nvidia-smi lists a GPU"

@@ -16,11 +16,18 @@ from typing import Any
 from ase import Atoms
 
 from .claims import Claims
+from .faults import Fault
 from .label_store import LabelStore, label_key
 from .oracles import Label, Oracle, make_oracle
 
 CRASHED, TIME_LIMIT = "crashed", "time_limit"
 WAIT_S = 1.0  # before asking again for a label that another process computes
+
+
+class StoreUnusable(Fault, RuntimeError):
+    """Labels cannot be kept, so that none is computed."""
+
+    entry = "the-disk-is-full"
 
 
 @dataclass(frozen=True)
@@ -140,9 +147,9 @@ def _serve(pipe: Connection, other_end: Connection, settings: dict[str, Any], fo
         while True:
             atoms, key = pipe.recv()
             try:
-                answer: Outcome | RuntimeError | None = _compute(oracle, store, claims, atoms, key)
+                answer: Outcome | StoreUnusable | None = _compute(oracle, store, claims, atoms, key)
             except OSError as error:  # the store's fault, not the oracle's: no label is safe
-                answer = RuntimeError(
+                answer = StoreUnusable(
                     f"the label store {store.folder} cannot be used ({error.strerror or error}): make room or mend its "
                     "permissions, and run again; labels that are stored are kept"
                 )

@@ -16,7 +16,7 @@ from .contacts import CLOSEST, check_geometry
 from .energy_baseline import EnergyRange
 from .label_store import LabelStore, label_key
 from .label_worker import CRASHED, TIME_LIMIT, WAIT_S, LabelWorker, Outcome
-from .oracles import Label, Oracle
+from .oracles import Label, NotConverged, Oracle
 
 log = logging.getLogger(__name__)
 
@@ -222,6 +222,30 @@ def refuse_broken(failures: Sequence[dict[str, Any]], n: int, max_failed_fractio
         )
 
 
+def refuse_unlabelled(failures: Sequence[dict[str, Any]], n: int, level_of_theory: str) -> None:
+    """Stop before the first training where the oracle cannot label frames of the reference.
+
+    Args:
+        failures: of `label_batch`.
+        n: frames that were to be labelled.
+        level_of_theory: of the oracle.
+
+    Raises:
+        NotConverged: an SCF did not converge, for most of them.
+        ValueError: other reasons.
+    """
+    if failures:
+        raise _failure([row["reason"] for row in failures])(
+            f"the oracle {level_of_theory} cannot label {len(failures)} of {n} reference frames "
+            f"({failures[0]['reason']}: {failures[0]['message']}); mend the section `oracle` of the config"
+        )
+
+
+def _failure(reasons: Sequence[str]) -> type[ValueError]:
+    """What to raise where labels failed for these reasons."""
+    return NotConverged if 2 * reasons.count("not_converged") > len(reasons) else ValueError
+
+
 def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, where: str) -> None:
     """Stop a run whose oracle fails too often.
 
@@ -231,12 +255,14 @@ def refuse_many_failures(summary: dict[str, Any], max_failed_fraction: float, wh
         where: the summary's file, for the message.
 
     Raises:
-        ValueError: more labels failed, or not one is left.
+        NotConverged: more labels failed, or not one is left, for most of them because of their SCF.
+        ValueError: for other reasons.
     """
-    failed, asked = summary["n_failed"], summary["n_requested"]
+    failed, asked, reasons = summary["n_failed"], summary["n_requested"], summary["failed_by_reason"]
     if summary["failed_fraction"] > max_failed_fraction or (asked and not summary["n_labelled"]):
-        raise ValueError(
-            f"{failed} of {asked} labels failed ({summary['failed_by_reason']}), labels.max_failed_fraction is "
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        raise _failure([reason for reason, count in reasons.items() for _ in range(count)])(
+            f"{failed} of {asked} labels failed ({told}), labels.max_failed_fraction is "
             f"{max_failed_fraction:g}; look at label_failures.csv beside {where}, mend the oracle, and run again with "
             "--forcerun label: labels that there are come from the store"
         )

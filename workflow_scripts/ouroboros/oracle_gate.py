@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from .faults import Fault
 from .frames import SPIN_STATE, Frames
+
+
+class OtherSurface(Fault, ValueError):
+    """The oracle and the reference are two potential-energy surfaces."""
+
+    entry = "oracle-and-reference-differ"
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ def refuse_mismatch(
         accept: the user wants it all the same.
 
     Raises:
-        ValueError: they differ by more.
+        OtherSurface: they differ by more.
     """
     mae, shift = found["force_mae_meV_per_A"], found["energy_shift_meV_per_atom"]
     if accept:
@@ -83,7 +90,7 @@ def refuse_mismatch(
     if mae <= limit_meV_per_A:
         if shift <= shift_limit_meV_per_atom:
             return
-        raise ValueError(
+        raise OtherSurface(
             f"the oracle ({found['oracle']}) and the reference ({found['reference']}) agree in the forces, but their "
             f"energies are {shift:.1f} meV/atom apart, over oracle_gate.energy_shift_meV_per_atom "
             f"({shift_limit_meV_per_atom:g}): the two count energies from different zeros; bring the energies of the "
@@ -92,7 +99,7 @@ def refuse_mismatch(
         )
     energy = found["energy_mae_meV"]
     energies = "" if energy is None else f", {energy:.1f} meV in the energy after a constant shift"
-    raise ValueError(
+    raise OtherSurface(
         f"the oracle ({found['oracle']}) and the reference ({found['reference']}) differ by {mae:.1f} meV/Å in the "
         f"forces (mean absolute{energies}; {found['frames']} frames), over oracle_gate.force_mae_meV_per_A "
         f"({limit_meV_per_A:g}): labels of two surfaces in one training set fit neither; set `oracle` to the level of "

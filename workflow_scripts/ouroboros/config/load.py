@@ -11,6 +11,19 @@ from .consistency import impossible
 from .sections import Experiment
 from .sweep import sweep_runs, with_changes
 
+ALLOWED = {  # by pydantic's type of the error
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list, in [ ]",
+    "greater_than": "more than {gt:.10g}",
+    "greater_than_equal": "{ge:.10g} or more",
+    "less_than": "less than {lt:.10g}",
+    "less_than_equal": "{le:.10g} or less",
+}
+
 
 class ConfigError(ValueError):
     """The config cannot be run; the message names the key, the value and what is allowed."""
@@ -72,8 +85,19 @@ def _sentence(item: ErrorDetails) -> str:
     if item["type"] == "string_pattern_mismatch":
         allowed = "letters, digits, dots, _ and -" if name == "name" else "64 hexadecimal digits in small letters"
         return f"Config key '{name}' has the value {value!r}; allowed are {allowed}."
-    reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is").replace("'", "")
-    return f"Config key '{name}' has the value {value!r}; {reason}{_meaning(path)}{_hint_on_powers(value)}."
+    return f"Config key '{name}' has the value {value!r}; {_allowed(item, _meaning(path))}{_hint_on_powers(value)}."
+
+
+def _allowed(item: ErrorDetails, meaning: str) -> str:
+    """What a key takes, and what it means."""
+    context = item.get("ctx", {})
+    if item["type"] == "literal_error" and all(word in meaning for word in re.findall("'(.+?)'", context["expected"])):
+        return f"allowed is one of these: {meaning}"  # which tells of each what it is
+    if item["type"] in ALLOWED:
+        reason = f"allowed is {ALLOWED[item['type']].format(**context)}"
+    else:
+        reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is").replace("'", "")
+    return reason + (f" ({meaning})" if meaning else "")
 
 
 def _hint_on_powers(value: Any) -> str:
@@ -101,4 +125,4 @@ def _meaning(path: list[str]) -> str:
     except (KeyError, IndexError, StopIteration):
         return ""
     unit = (field.json_schema_extra or {}).get("unit") if isinstance(field.json_schema_extra, dict) else None
-    return f" ({field.description}{f', in {unit}' if unit else ''})" if field.description else ""
+    return f"{field.description}{f', in {unit}' if unit else ''}" if field.description else ""

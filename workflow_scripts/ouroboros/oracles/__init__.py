@@ -18,12 +18,14 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, CalculatorError, SCFError
 
+from ..faults import Fault
 from ..frames import stress_of
 from .structure import electron_problem, spin_state, structure_problem, structure_settings
 
 __all__ = [
     "KINDS",
     "Label",
+    "NotConverged",
     "Oracle",
     "complete",
     "electron_problem",
@@ -45,6 +47,12 @@ KINDS = {  # kind -> module in this folder and the class, which takes the settin
     "model": "teacher:TeacherOracle",
 }
 SHARED = ("kind", "charge", "multiplicity")  # settings of every kind
+
+
+class NotConverged(Fault, ValueError):
+    """Nothing can be had without a label whose SCF did not converge."""
+
+    entry = "the-scf-does-not-converge"
 
 
 @dataclass(frozen=True)

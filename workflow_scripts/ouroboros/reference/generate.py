@@ -11,7 +11,7 @@ from ase.md.langevin import Langevin
 from ..domain import DYNAMICS
 from ..frames import Frames
 from ..molecules import resolve_molecule
-from ..oracles import Oracle
+from ..oracles import NotConverged, Oracle
 from ..seeds import generator
 from ..velocities import initial_momenta
 from .conformers import draw_conformer
@@ -66,7 +66,7 @@ def generate_trajectory(
     start = resolve_molecule(molecule) if isinstance(molecule, str) else molecule
     first = oracle.label(start)
     if not first.converged:
-        raise ValueError(
+        raise (NotConverged if first.reusable else ValueError)(
             f"the oracle {oracle.level_of_theory} cannot label {start.get_chemical_formula()}: {first.message}"
         )
     positions, energies, forces, stress, problem = [], [], [], [], ""

@@ -8,11 +8,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from ..faults import Fault
 from ..frames import SPIN_STATE, Frames
 from .rmsd import Metric, PeriodicDisplacement, Superposition
 
 ROWS, COLUMNS = 64, 1024  # pairs bounded at a time: some 15 arrays of half a MiB
 SAME_CELL = 1e-6  # Å, cells that differ by less are the same
+
+
+class TooManyNearDuplicates(Fault, ValueError):
+    """A test set that repeats the training set."""
+
+    entry = "test-frames-leak"
 
 
 @dataclass(frozen=True)
@@ -85,13 +92,13 @@ def refuse_leakage(found: dict[str, Any], threshold_A: float, max_fraction: floa
         max_fraction: the largest share of test frames with a near-duplicate that is accepted.
 
     Raises:
-        ValueError: there are more; the nearest pair is named.
+        TooManyNearDuplicates: there are more; the nearest pair is named.
     """
     near = sum(distance < threshold_A for distance in found["nearest_A"])
     if near <= max_fraction * found["test_frames"]:
         return
     nearest = found["nearest"][0]
-    raise ValueError(
+    raise TooManyNearDuplicates(
         f"{near} of {found['test_frames']} test frames lie within {threshold_A:g} Å of a "
         f"training frame (the nearest are frames {nearest['test_frame']} and {nearest['train_frame']}, "
         f"{nearest['rmsd_A']:.4f} Å), a share over split.max_leaked_fraction ({max_fraction:g}): errors on them say "

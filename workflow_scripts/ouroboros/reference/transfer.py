@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .. import __version__
+from ..faults import Fault
 from ..records import read_json, write_json
 
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # before the second try; doubled before each further one
@@ -44,8 +45,10 @@ class _ChangedError(Exception):
     """What came so far is of another version of the file than the server has now."""
 
 
-class StorageError(RuntimeError):
+class StorageError(Fault, RuntimeError):
     """The file cannot be kept here."""
+
+    entry = "the-disk-is-full"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import schnetpack as spk
 import torch
 
+from ..faults import is_out_of_memory
 from ..frames import Frames
 from ..records import RANDOM_WEIGHTS
 from .checks import TrainingError, diagnosis
@@ -104,7 +105,7 @@ def train_member(
                 _slow_down_or_stop(fault, start, begin_weights, training, course, clock())
             except (RuntimeError, MemoryError) as error:
                 # a step of one frame cannot be split, but the batches of validation can
-                if not _is_out_of_memory(error) or settings["accumulation"] >= max(2, settings["batch_size"]):
+                if not is_out_of_memory(error) or settings["accumulation"] >= max(2, settings["batch_size"]):
                     raise
                 course.split_steps(2 * settings["accumulation"], (str(error) or type(error).__name__).splitlines()[0])
             start.model.load_state_dict(begin_weights)
@@ -141,9 +142,3 @@ def _slow_down_or_stop(
     if course.slowed_down():
         raise TrainingError(f"{fault}, at a tenth of training.learning_rate ({slower:g}) too. Likely causes: {causes}")
     course.slow_down(slower, f"{fault}. Likely causes: {causes}", seconds)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    out = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return out or any(words in text for words in ("out of memory", "can't allocate memory", "bad_alloc"))

@@ -110,6 +110,7 @@ TASKS = {
     "committee_harmonic": Task("computing harmonic frequencies with the committee"),
     "oracle_nve": Task("running molecular dynamics with the oracle, for its spectrum", _LABELS),
     "compare_vibrations": Task("comparing the vibrations of committee and oracle"),
+    "export_member": Task("writing a member of the committee for other programs"),
 }
 SIGNALS = {  # any other is a crash
     "SIGKILL": "memory-runs-out",

@@ -135,6 +135,14 @@ def test_a_fault_has_a_next_step_and_no_traceback(run, fault):
     assert "Traceback" not in process.stderr and "Traceback" in log
 
 
+def test_an_interruption_says_nothing_as_snakemake_does(run):
+    process, log = run(
+        'print("reading")', "os.kill(os.getpid(), __import__('signal').SIGINT)", "__import__('time').sleep(9)"
+    )
+    assert process.returncode == 130 and process.stderr == ""
+    assert "KeyboardInterrupt" in log
+
+
 def test_a_full_disk_is_told_though_nothing_can_be_written(run, tmp_path):
     """The log too is on it."""
     (tmp_path / "logs/deep").mkdir(parents=True)

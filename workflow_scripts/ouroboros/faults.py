@@ -150,7 +150,17 @@ def entry_of(error: BaseException, rule: str, folders: Iterable[str | Path] = ()
 
 def foreseen(error: BaseException) -> bool:
     """Whether the error's text is meant for a user; any other is a fault of the program."""
-    kinds = (Fault, ValueError, RuntimeError, OSError, MemoryError, ImportError, sqlite3.Error, *DAMAGED)
+    kinds = (
+        Fault,
+        KeyboardInterrupt,
+        ValueError,
+        RuntimeError,
+        OSError,
+        MemoryError,
+        ImportError,
+        sqlite3.Error,
+        *DAMAGED,
+    )
     return isinstance(error, kinds)
 
 

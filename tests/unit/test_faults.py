@@ -81,6 +81,8 @@ def test_what_a_job_left_in_its_log_is_found(tmp_path):
     assert faults.told_in(log, "label") == told
     assert faults.told_in(log, "train") == "" and faults.told_in(tmp_path / "none", "label") == ""
     assert faults.last_lines(log) == ["begun"]
+    log.write_text("noise\n" * 10**5 + log.read_text(encoding="utf-8"), encoding="utf-8")
+    assert faults.told_in(log, "label") == told and faults.last_lines(log)[-1] == "begun"
 
 
 def test_a_full_disk_is_seen_though_the_error_does_not_say_so(monkeypatch):

@@ -135,14 +135,22 @@ def test_a_fault_has_a_next_step_and_no_traceback(run, fault):
     assert "Traceback" not in process.stderr and "Traceback" in log
 
 
+def test_an_interruption_says_nothing_as_snakemake_does(run):
+    process, log = run(
+        'print("reading")', "os.kill(os.getpid(), __import__('signal').SIGINT)", "__import__('time').sleep(9)"
+    )
+    assert process.returncode == 130 and process.stderr == ""
+    assert "KeyboardInterrupt" in log
+
+
 def test_a_full_disk_is_told_though_nothing_can_be_written(run, tmp_path):
     """The log too is on it."""
     (tmp_path / "logs/deep").mkdir(parents=True)
     (tmp_path / "logs/deep/train.log").symlink_to("/dev/full")
-    process, _ = run('print("reading")', "raise ValueError('half a file')", log=None)
+    process, _ = run('print("reading", flush=True)', log=None)
     assert process.returncode == 1
-    assert process.stderr.startswith("Rule train stopped: half a file\n")
-    assert "Traceback" not in process.stderr
+    assert process.stderr.startswith("Rule train stopped: [Errno 28] No space left on device\n")
+    assert "#the-disk-is-full" in process.stderr and "Traceback" not in process.stderr
 
 
 def test_an_older_log_is_replaced(run):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 GUIDE = "docs/troubleshooting.md"
 LINES = 10  # of a job's log that stand in the message
+END = 2**18  # bytes of a log that are looked at
 LENGTH = 800  # of a sentence: some libraries print pages
 ROOM = 2**20  # bytes; a disk with less is full, whatever a library made of it
 STOPPED = "Rule {rule} stopped"
@@ -150,7 +151,17 @@ def entry_of(error: BaseException, rule: str, folders: Iterable[str | Path] = ()
 
 def foreseen(error: BaseException) -> bool:
     """Whether the error's text is meant for a user; any other is a fault of the program."""
-    kinds = (Fault, ValueError, RuntimeError, OSError, MemoryError, ImportError, sqlite3.Error, *DAMAGED)
+    kinds = (
+        Fault,
+        KeyboardInterrupt,
+        ValueError,
+        RuntimeError,
+        OSError,
+        MemoryError,
+        ImportError,
+        sqlite3.Error,
+        *DAMAGED,
+    )
     return isinstance(error, kinds)
 
 
@@ -221,11 +232,17 @@ def advice(entry: str) -> list[str]:
 
 def last_lines(log: str | Path) -> list[str]:
     """The last lines of a job's log but for what this module wrote there; none where there is no log."""
+    return [line[:LENGTH] for line in _end_of(log).split(BELOW)[0].splitlines() if line.strip()][-LINES:]
+
+
+def _end_of(log: str | Path) -> str:
+    """The last part of a log, which may be large; empty where there is none."""
     try:
-        text = Path(log).read_text(encoding="utf-8", errors="replace")
+        with Path(log).open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
+            return stream.read(END).decode("utf-8", errors="replace")
     except OSError:
-        return []
-    return [line[:LENGTH] for line in text.split(BELOW)[0].splitlines() if line.strip()][-LINES:]
+        return ""
 
 
 def silent_death(rule: str, log: str, status: int | None, remark: str) -> str:
@@ -255,9 +272,6 @@ def silent_death(rule: str, log: str, status: int | None, remark: str) -> str:
 
 def told_in(log: str | Path, rule: str) -> str:
     """The message that a job left in its log; empty where it left none."""
-    try:
-        text = Path(log).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    text = _end_of(log)
     start = text.rfind(f"{STOPPED.format(rule=rule)}: ")
     return text[start:].rstrip() if start >= 0 else ""

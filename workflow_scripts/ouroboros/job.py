@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import traceback
 import warnings
@@ -88,11 +89,15 @@ def start(snakemake: Any) -> Iterator[Job]:
                 print(text, flush=True)
             terminal.write(f"{text}\n")
             raise SystemExit(1) from None  # Snakemake would show the traceback of the script's wrapper
+        except KeyboardInterrupt as interruption:
+            _write_down(interruption)
+            raise SystemExit(128 + signal.SIGINT) from None  # which Snakemake tells of
 
 
-def _write_down(error: Exception) -> None:
+def _write_down(error: BaseException) -> None:
     """The traceback, in the log; nothing where the disk is full."""
     with suppress(OSError):
+        sys.stdout.flush()
         if foreseen(error):
             print(f"\n{BELOW}", file=sys.stderr)
         traceback.print_exc()

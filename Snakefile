@@ -42,6 +42,8 @@ localrules:
     all,
     download,
     dataset,
+    draw_selected,
+    show_structures,
     gather,
     check_labels,
     check_reference,

@@ -5,7 +5,7 @@ PROFILE ?= profiles/default
 SNAKEMAKE := .venv/bin/snakemake --workflow-profile $(PROFILE)
 PYTHON := .venv/bin/python
 # Snakemake 9.27 warns of a coroutine of its own, once a job, whenever it writes a report.
-REPORTER := PYTHONWARNINGS=ignore::RuntimeWarning $(SNAKEMAKE) --quiet all
+REPORTER := PYTHONWARNINGS=ignore::RuntimeWarning $(SNAKEMAKE) --quiet all --report-stylesheet docs/report.css
 
 DEMO_CONFIG := examples/demo.yaml
 DEMO_REPORT := results/demo/report.html

@@ -44,6 +44,8 @@ localrules:
     all,
     download,
     dataset,
+    draw_selected,
+    show_structures,
     gather,
     check_labels,
     check_reference,

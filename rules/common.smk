@@ -240,6 +240,22 @@ def is_last_round(wildcards):
     return int(wildcards.r) == LAST_ROUND
 
 
+# --- how the report names things; it sorts them as text --------------------------------------------------------
+def in_round(**labels):
+    """A labels function: what is given, and the round, as wide as the last one."""
+
+    def labels_of(wildcards):
+        return labels | {"round": wildcards.r.zfill(len(str(LAST_ROUND)))}
+
+    return labels_of
+
+
+def arm_label(wildcards):
+    """The arm; of what the arms of a seed have in common, whose it is."""
+    strategy, seed = wildcards.arm.rsplit("-", 1)
+    return f"{wildcards.arm}: round 0 of every arm of seed {seed}" if strategy == START else wildcards.arm
+
+
 # --- states that a job discards --------------------------------------------------------------------------------
 # They ask for `input`, as Snakemake records no param that derives from it: a state reruns nothing.
 def state_beside(path):
@@ -278,7 +294,9 @@ def results_of(arm):
         last = final_round(arm)
         names = ("decision.json", "decision_checked.json")
         decisions = [f"{round_folder(arm, r)}/{name}" for r in range(last + 1) for name in names]
-        return [*decisions, f"{HOME}/{arm}/report/rounds_{last}/rounds.csv"]
+        pictures = [f"{round_folder(arm, r)}/select/structures.svg" for r in range(last + 1)]
+        pages = [f"{HOME}/{arm}/report/rounds_{last}/{name}" for name in ("rounds.csv", "structures.html")]
+        return [*decisions, *pictures, *pages]
 
     return files
 
@@ -289,7 +307,11 @@ def comparison(wildcards):
     return f"{HOME}/comparison/rounds_{ends}/learning_curve.svg"
 
 
-def compared_rounds(wildcards):
-    """The round tables of all arms, each at the round that the folder's name gives for it."""
-    ends = wildcards.ends.split("-")
-    return [f"{HOME}/{arm}/report/rounds_{r}/rounds.csv" for arm, r in zip(ARMS, ends, strict=True)]
+def compared(name):
+    """An input function: a file from the report of each arm, each at the round that the folder's name gives for it."""
+
+    def files(wildcards):
+        ends = wildcards.ends.split("-")
+        return [f"{HOME}/{arm}/report/rounds_{r}/{name}" for arm, r in zip(ARMS, ends, strict=True)]
+
+    return files

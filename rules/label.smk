@@ -70,11 +70,12 @@ rule prospective:
         labels=f"{ROUND}/labels.extxyz",
     output:
         quality=f"{ROUND}/prospective/uncertainty.json",
+        frames=f"{ROUND}/prospective/frames.csv",
         figure=report(
             f"{ROUND}/prospective/uncertainty.svg",
             category="4. Exploration and selection",
-            subcategory="{arm}",
-            labels={"round": "{r}", "figure": "uncertainty before, error after"},
+            subcategory=arm_label,
+            labels=in_round(figure="uncertainty before, error after"),
             caption="../docs/captions/prospective.rst",
         ),
     log:

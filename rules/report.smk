@@ -42,19 +42,36 @@ rule report:
         labels=rounds_before("labels.json"),
         prospective=rounds_before("prospective/uncertainty.json"),
         trainings=trainings_up_to,
+        walkers=rounds_up_to("explore/walkers.csv", computed_in),
+        selections=rounds_up_to("select/selection.json", round_folder),
+        failures=rounds_before("label_failures.csv"),
+        analysis=computed("analysis/analysis.json"),
     output:
         table=report(
             f"{HOME}/{{arm}}/report/rounds_{{r}}/rounds.csv",
             category="1. Overview",
-            labels={"arm": "{arm}", "figure": "round table"},
+            labels={"figure": "round table (CSV)", "arm": "{arm}"},
             caption="../docs/captions/rounds.rst",
         ),
         temperatures=report(
             f"{HOME}/{{arm}}/report/rounds_{{r}}/temperatures.svg",
             category="1. Overview",
-            labels={"arm": "{arm}", "figure": "error by temperature"},
+            labels={"figure": "error by temperature", "arm": "{arm}"},
             caption="../docs/captions/temperatures.rst",
         ),
+        survival=report(
+            f"{HOME}/{{arm}}/report/rounds_{{r}}/survival.svg",
+            category="1. Overview",
+            labels={"figure": "survival of the walkers", "arm": "{arm}"},
+            caption="../docs/captions/survival.rst",
+        ),
+        rounds=report(
+            f"{HOME}/{{arm}}/report/rounds_{{r}}/rounds.html",
+            category="1. Overview",
+            labels={"figure": "round by round", "arm": "{arm}"},
+            caption="../docs/captions/round_by_round.rst",
+        ),
+        answer=f"{HOME}/{{arm}}/report/rounds_{{r}}/answer.json",
         card=f"{HOME}/{{arm}}/report/rounds_{{r}}/model_card.md",
     log:
         f"{LOGS}/{{arm}}/report_{{r}}.log",
@@ -71,13 +88,22 @@ rule report:
 
 rule compare:
     input:
-        tables=compared_rounds,
+        tables=compared("rounds.csv"),
+        answers=compared("answer.json"),
+        reference=f"{REFERENCE}/reference.json",
+        environment=f"{HOME}/environment.json",
     output:
         comparison=f"{HOME}/comparison/rounds_{{ends}}/comparison.json",
+        answer=report(
+            f"{HOME}/comparison/rounds_{{ends}}/answer.html",
+            category="1. Overview",
+            labels={"figure": "answer", "arm": "all"},
+            caption="../docs/captions/answer.rst",
+        ),
         learning_curve=report(
             f"{HOME}/comparison/rounds_{{ends}}/learning_curve.svg",
             category="1. Overview",
-            labels={"arm": "all", "figure": "learning curves"},
+            labels={"figure": "learning curves", "arm": "all"},
             caption="../docs/captions/learning_curve.rst",
         ),
     log:
@@ -88,6 +114,7 @@ rule compare:
         "../envs/analysis.yaml"
     params:
         arms=ARMS,
+        name=config["name"],
         target=config["decision"]["force_mae_meV_per_A"],
     script:
         "../workflow_scripts/compare.py"

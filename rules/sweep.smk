@@ -12,7 +12,7 @@ use rule train as sweep_train with:
             f"{SWEEP}/{{run}}/seed_{{s}}/curves.svg",
             category="6. Sweep",
             subcategory="{run}",
-            labels={"seed": "{s}", "figure": "training"},
+            labels={"figure": "training", "seed": "{s}"},
             caption="../docs/captions/curves.rst",
         ),
     log:
@@ -47,7 +47,7 @@ use rule test as sweep_test with:
             f"{SWEEP}/{{run}}/seed_{{s}}/test/parity.svg",
             category="6. Sweep",
             subcategory="{run}",
-            labels={"seed": "{s}", "figure": "parity"},
+            labels={"figure": "parity", "seed": "{s}"},
             caption="../docs/captions/parity.rst",
         ),
         table=f"{SWEEP}/{{run}}/seed_{{s}}/test/errors.csv",
@@ -68,7 +68,7 @@ rule sweep_table:
             f"{SWEEP}/table.csv",
             category="6. Sweep",
             subcategory="all runs",
-            labels={"figure": "table"},
+            labels={"figure": "table (CSV)"},
             caption="../docs/captions/sweep.rst",
         ),
         figure=report(

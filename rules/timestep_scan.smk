@@ -10,8 +10,8 @@ rule scan_timesteps:
         figure=report(
             f"{ROUND}/timestep_scan/timestep_scan.svg",
             category="5. Production run",
-            subcategory="{arm}",
-            labels={"round": "{r}", "figure": "time-step scan"},
+            subcategory=arm_label,
+            labels=in_round(figure="time-step scan"),
             caption="../docs/captions/timestep_scan.rst",
         ),
     log:

@@ -28,8 +28,8 @@ rule train:
         curves=report(
             f"{MEMBER}/curves.svg",
             category="3. Training",
-            subcategory="{arm}",
-            labels={"round": "{r}", "member": "{m}"},
+            subcategory=arm_label,
+            labels=in_round(member="{m}"),
             caption="../docs/captions/curves.rst",
         ),
     log:

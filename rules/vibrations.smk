@@ -88,8 +88,8 @@ rule compare_vibrations:
         figure=report(
             f"{ROUND}/vibrations/vibrations.svg",
             category="5. Production run",
-            subcategory="{arm}",
-            labels={"round": "{r}", "figure": "vibrations"},
+            subcategory=arm_label,
+            labels=in_round(figure="vibrations"),
             caption="../docs/captions/vibrations.rst",
         ),
     log:

@@ -1,4 +1,4 @@
-"""Rule compare: the learning curves of all arms in one figure, and each strategy against chance."""
+"""Rule compare: the learning curves of all arms, each strategy against chance, and the front page of the report."""
 
 from ouroboros.job import start
 
@@ -7,12 +7,17 @@ with start(snakemake) as job:
 
     from ouroboros.comparison import compare
     from ouroboros.comparison_figure import learning_curves
-    from ouroboros.records import write_json
+    from ouroboros.front_page import front_page
+    from ouroboros.records import read_json, write_json
 
-    tables = {arm: pd.read_csv(path) for arm, path in zip(snakemake.params.arms, snakemake.input.tables, strict=True)}
-    found = compare(tables, snakemake.params.target)
-    write_json(snakemake.output.comparison, found)
-    learning_curves(tables, found, snakemake.output.learning_curve)
+    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    tables = {arm: pd.read_csv(path) for arm, path in zip(params.arms, files.tables, strict=True)}
+    found = compare(tables, params.target)
+    write_json(output.comparison, found)
+    learning_curves(tables, found, output.learning_curve)
+    answers = {arm: read_json(path) for arm, path in zip(params.arms, files.answers, strict=True)}
+    records = read_json(files.reference), read_json(files.environment)
+    front_page(params.name, answers, tables, found, output.learning_curve, *records, output.answer)
     for strategy, figures in found["against_random"].items():
         for told in figures.values():
             job.say(f"{strategy}, {told['of']}: {told['verdict']}")

@@ -10,7 +10,7 @@ with start(snakemake) as job:
     from ouroboros.frames import Frames
     from ouroboros.label_files import read_labels
     from ouroboros.records import read_json, write_json
-    from ouroboros.uncertainty import quality
+    from ouroboros.uncertainty import errors_of_frames, quality
     from ouroboros.uncertainty_figure import uncertainty
 
     files, output, where = snakemake.input, snakemake.output, snakemake.wildcards
@@ -19,6 +19,7 @@ with start(snakemake) as job:
     calibration = Calibration.from_record(read_json(files.calibration))
     told = quality(prediction, frames, {"just_labelled": np.ones(len(frames), bool)}, calibration)
     write_json(output.quality, told[0].figures if told else None)
+    errors_of_frames(prediction, frames).to_csv(output.frames, index=False)
     uncertainty(told, calibration, output.figure, "" if len(frames) else "No structure of this round has a label.")
     if told:
         sizes = told[0].figures["calibrated"]

@@ -10,6 +10,7 @@ with start(snakemake) as job:
     from ouroboros.frames import Frames
     from ouroboros.label_files import write_labels
     from ouroboros.records import write_json
+    from ouroboros.round_story import steps
     from ouroboros.selection import select
     from ouroboros.trajectories import read_exploration
 
@@ -30,7 +31,5 @@ with start(snakemake) as job:
     low = selection.counts["low_eV_per_A"]
     selection_figures.along_the_walkers(selection.fates, low, params.timestep_fs, output.uncertainty)
     selection_figures.on_the_map(selection.fates, features, output.map)
-    steps = ("explored", "physical", "candidates", "no_duplicates", "selected")
-    counts = ", ".join(f"{selection.counts[step]} {step.replace('_', ' ')}" for step in steps)
     job.discard(params.states)
-    job.say(f"{where.arm} round {where.r}: {counts}")
+    job.say(f"{where.arm} round {where.r}: {steps(selection.counts)}")

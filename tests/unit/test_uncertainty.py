@@ -1,12 +1,14 @@
 """Uncertainty: the calibration finds a known scale, and the quality figures are right on known cases."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ouroboros.calibration import gaussian
 from ouroboros.frames import Frames
 from ouroboros.predictions import Prediction
-from ouroboros.uncertainty import calibrate, force_errors, quality
+from ouroboros.uncertainty import calibrate, errors_of_frames, force_errors, quality
 
 
 def labelled(forces):
@@ -65,6 +67,16 @@ def test_calibration_carries_over_to_other_frames():
 def test_errors_are_lengths():
     prediction, frames = along_x([3.0, 0.0], [1.0, 1.0]), labelled([[0, 4.0, 0], [0, 0, 1.0]])
     assert force_errors(prediction, frames).tolist() == [5.0, 1.0]
+
+
+def test_a_frames_error_is_that_of_its_worst_atom():
+    single = labelled([[3.0, 4, 0], [1, 0, 0], [0, 2, 0]])
+    two = {"energy": np.zeros(2), "cell": np.zeros((2, 3, 3)), "pbc": np.zeros((2, 3), bool), "stress": None}
+    frames = replace(single, n_atoms=np.array([2, 1]), **two)
+    prediction = Prediction(np.zeros((2, 2)), np.zeros((2, 3, 3)), frames.n_atoms)
+    table = errors_of_frames(prediction, frames.with_columns(candidate=["a", "b"]))
+    assert table.to_dict("list") == {"candidate": ["a", "b"], "force_error_eV_per_A": [5.0, 2.0]}
+    assert list(errors_of_frames(prediction, frames.take([])).columns) == ["candidate", "force_error_eV_per_A"]
 
 
 def test_expected_errors_do_not_depend_on_the_unit():

@@ -36,6 +36,7 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "simulate": 5,
         "analyse": 5,
         "select": 6,
+        "draw_selected": 6,
         "label": 8,  # two batches, two rounds, two arms: nothing would learn from labels of the last round
         "gather": 4,
         "check_labels": 4,
@@ -43,6 +44,7 @@ def test_fixed_rounds_make_a_static_dag_in_which_the_arms_share_their_start(tmp_
         "decide": 6,
         "check_decision": 6,
         "report": 2,
+        "show_structures": 2,
         "compare": 1,
     }
 

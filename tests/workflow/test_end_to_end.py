@@ -30,6 +30,7 @@ OWN = [
         f"select/{name}"
         for name in ("candidates.extxyz", "selection.csv", "selection.json", "uncertainty.svg", "map.svg")
     ),
+    *(f"select/structures.{ending}" for ending in ("svg", "png")),
     "decision.json",
     "decision_checked.json",
 ]
@@ -41,8 +42,10 @@ LABELLED = [
     "labels.json",
     "labels_checked.json",
     "prospective/uncertainty.json",
+    "prospective/frames.csv",
     "prospective/uncertainty.svg",
 ]
+REPORT = ("rounds.csv", "rounds.html", "answer.json", "model_card.md", "survival.svg", "structures.html")
 
 
 def read(path: Path) -> dict:
@@ -58,8 +61,9 @@ def test_every_file_of_the_contract_is_there(finished: Path):
     rounds += [f"{arm}/round_1/{name}" for arm in ARMS for name in SHARED]
     rounds += [f"{arm}/round_{r}/{name}" for arm in ARMS for r in (0, 1) for name in OWN]
     labels = [f"{arm}/round_0/{name}" for arm in ARMS for name in LABELLED]
-    reports = [f"{arm}/report/rounds_1/{name}" for arm in ARMS for name in ("rounds.csv", "model_card.md")]
-    expected = [*reference, *rounds, *labels, *reports, "comparison/rounds_1-1/learning_curve.svg"]
+    reports = [f"{arm}/report/rounds_1/{name}" for arm in ARMS for name in REPORT]
+    compared = [f"comparison/rounds_1-1/{name}" for name in ("learning_curve.svg", "answer.html")]
+    expected = [*reference, *rounds, *labels, *reports, *compared]
     assert [name for name in expected if not (home / name).is_file()] == []
 
 
@@ -146,7 +150,8 @@ def test_an_interrupted_round_resumes_with_what_is_missing(finished: Path, tmp_p
     shutil.rmtree(folder / "select")
     (folder / "decision.json").unlink()
     counts = job_counts(snakemake(tmp_path, TINY, "--dry-run").stdout)
-    assert counts == {"all": 1, "select": 1, "decide": 1, "check_decision": 1, "report": 1, "compare": 1}
+    shown = {"draw_selected": 1, "show_structures": 1, "report": 1, "compare": 1}
+    assert counts == {"all": 1, "select": 1, "decide": 1, "check_decision": 1, **shown}
 
 
 def test_until_converged_stops_at_the_first_round_that_meets_the_targets(finished: Path, tmp_path: Path):

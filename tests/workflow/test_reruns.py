@@ -6,8 +6,9 @@ import pytest
 from conftest import PROJECT, TINY, changed, job_counts, snakemake
 
 LABELLING = {"select", "label", "gather", "check_labels", "prospective", "dataset"}
+SHOWING = {"draw_selected", "show_structures"}
 JUDGING = {"decide", "check_decision", "report", "compare"}
-LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, *JUDGING}
+LOOP = {"train", "test", "explore", "simulate", "analyse", *LABELLING, *SHOWING, *JUDGING}
 LAST_ROUND = LOOP - {"label", "gather", "check_labels", "prospective", "dataset"}
 CHANGES = {
     "training.learning_rate": (0.02, LOOP),

@@ -93,6 +93,8 @@ TASKS = {
     "simulate": Task("running the production run with the committee", _DYNAMICS),
     "analyse": Task("analysing the production run", _DYNAMICS),
     "select": Task("choosing the structures to label"),
+    "draw_selected": Task("drawing the chosen structures"),
+    "show_structures": Task("writing the page of structures in 3-D"),
     "label": Task("labelling the chosen structures with the oracle", _LABELS),
     "gather": Task("gathering the labels of the round", _LABELS),
     "check_labels": Task("judging how many labels of the round failed", _LABELS),

@@ -1,4 +1,8 @@
-"""The one way a figure is made here: the project's style, no screen, the same bytes for the same data."""
+"""The one way a figure is made here: the project's style, no screen, the same bytes for the same data.
+
+A figure is an SVG, which rules declare, and beside it a PNG of the same name, which they do not: for slides and for
+programs that read no SVG. The PNG is written first, so that beside an SVG stands its own PNG.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +24,10 @@ COLOURS = {  # one colour a strategy, in every figure
 
 @contextmanager
 def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float = 3.6, rows: int = 1) -> Iterator:
-    """Open axes in the project's style and write them to `path` (SVG or PNG by its ending) when the block ends.
+    """Open axes in the project's style and write them when the block ends.
 
     Args:
-        path: where the figure goes.
+        path: of the SVG; a PNG goes beside it. A path with another ending is the only file.
         columns: panels side by side.
         width: inches a panel.
         height: inches a panel.
@@ -36,8 +40,11 @@ def figure(path: str | Path, columns: int = 1, width: float = 5.0, height: float
         drawing, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows))
         try:
             yield axes.ravel() if rows * columns > 1 else axes
-            metadata = {"Date": None} if str(path).endswith(".svg") else None
-            drawing.savefig(path, metadata=metadata)
+            if Path(path).suffix == ".svg":
+                drawing.savefig(Path(path).with_suffix(".png"))
+                drawing.savefig(path, metadata={"Date": None})
+            else:
+                drawing.savefig(path)
         finally:
             plt.close(drawing)
 

@@ -1,6 +1,7 @@
 """The rounds of a run in one table: in the report, and on the terminal (`python -m ouroboros.rounds my.yaml`)."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ TERMINAL = {
     "failed": "failed labels",
     "state": "decision",
 }
+ERRORS = ("energy_mae_meV", "force_mae_meV_per_A")
 
 
 def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, analysis: str) -> dict[str, Any]:
@@ -114,8 +116,35 @@ def training_remarks(members: list[dict[str, Any]], warm_start: bool = False) ->
     return "; ".join(f"{what} (member {', '.join(who)})" for what, who in remarks.items()) or "nothing unusual"
 
 
-def _figure(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.1f}"
+def shown(arm: str, number: int, figures: Mapping[str, Any], failed: int | None, state: str) -> dict[str, str]:
+    """A round as it is shown to readers: the columns of TERMINAL, as text.
+
+    Args:
+        arm: its name.
+        number: of the round.
+        figures: of `figures_of_round`, or the row of a round table.
+        failed: labels that failed; None where the round was not labelled.
+        state: of the decision.
+    """
+    known = {name: value for name, value in figures.items() if not pd.isna(value)}
+    told = {name: f"{known[name]:.1f}" if name in known else "not known" for name in ERRORS}
+    told |= {
+        "arm": arm,
+        "round": str(number),
+        "labels": str(known["labels"]),
+        "candidates": str(int(known["candidates"])) if "candidates" in known else "-",
+        "coverage": f"{known['coverage_90']:.0%}" if "coverage_90" in known else "-",
+        "failed": "-" if failed is None else str(failed),
+        "survived": f"{known['walkers_survived']}/{known['walkers']}" if known["walkers"] else "-",
+        "state": state,
+    }
+    return {title: told[name] for name, title in TERMINAL.items()}
+
+
+def shown_table(arm: str, table: pd.DataFrame) -> list[dict[str, str]]:
+    """The rows of a round table as they are shown; the last round is not labelled."""
+    rows = table.to_dict("records")
+    return [shown(arm, row["round"], row, row["failed"] if row is not rows[-1] else None, row["state"]) for row in rows]
 
 
 def results_of(path: Path) -> tuple[Path, dict[str, Any] | None]:
@@ -158,27 +187,15 @@ def _number_of(path: Path) -> int:
 
 def terminal_table(folder: Path, rounds: dict[str, Any] | None = None) -> tuple[str, bool]:
     """The table of every arm and round that has a decision, and whether one of them is broken; see `decided`."""
-    rows = []
+    rows, broken = [], False
     for path, decision in decided(folder, rounds):
-        figures = decision["figures"]
         labels = path.with_name("labels.json")
-        rows.append(
-            {
-                "arm": path.parts[-3],
-                "round": path.parts[-2].split("_")[1],
-                **{key: _figure(figures[key]) for key in ("energy_mae_meV", "force_mae_meV_per_A")},
-                "labels": str(figures["labels"]),
-                "candidates": "-" if figures["candidates"] is None else str(figures["candidates"]),
-                "coverage": "-" if figures.get("coverage_90") is None else f"{figures['coverage_90']:.0%}",
-                "failed": str(read_json(labels)["n_failed"]) if labels.exists() else "-",
-                "survived": f"{figures['walkers_survived']}/{figures['walkers']}" if figures["walkers"] else "-",
-                "state": decision["state"],
-            }
-        )
+        failed = read_json(labels)["n_failed"] if labels.exists() else None
+        rows.append(shown(path.parts[-3], _number_of(path), decision["figures"], failed, decision["state"]))
+        broken = broken or decision["state"] == BROKEN
     if not rows:
         return f"No round of {folder} has come to a decision yet.", False
-    table = pd.DataFrame(rows)[list(TERMINAL)].rename(columns=TERMINAL)
-    return table.to_string(index=False), any(row["state"] == BROKEN for row in rows)
+    return pd.DataFrame(rows).to_string(index=False), broken
 
 
 if __name__ == "__main__":

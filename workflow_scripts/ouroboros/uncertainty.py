@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import mannwhitneyu, spearmanr
 
 from .calibration import LEVELS, Calibration, fit_calibration, gaussian
@@ -37,6 +38,13 @@ def force_errors(prediction: Prediction, frames: Frames) -> np.ndarray:
 def expected_errors(prediction: Prediction, calibration: Calibration) -> np.ndarray:
     """(n_atoms_total,) rms length of the force error to expect on each atom, eV/Å."""
     return calibration.expected_error(prediction.force_std, prediction.frame_force_std)
+
+
+def errors_of_frames(prediction: Prediction, frames: Frames) -> pd.DataFrame:
+    """A row a frame: its `candidate`, and `force_error_eV_per_A`, the largest force error over its atoms."""
+    largest = np.maximum.reduceat(force_errors(prediction, frames), frames.starts) if len(frames) else np.zeros(0)
+    candidates = frames.columns.get("candidate", np.zeros(0, dtype=str))
+    return pd.DataFrame({"candidate": candidates, "force_error_eV_per_A": largest})
 
 
 def calibrate(prediction: Prediction, frames: Frames) -> Calibration:

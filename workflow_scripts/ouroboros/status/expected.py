@@ -23,7 +23,12 @@ OF_ROUND = {  # rule: the file that it writes last
     "simulate": "simulate/thermo.csv",
     "analyse": "analysis/analysis.json",
 }
-OF_ARM = {"select": "select/map.svg", "decide": "decision.json", "check_decision": "decision_checked.json"}
+OF_ARM = {
+    "select": "select/map.svg",
+    "draw_selected": "select/structures.svg",
+    "decide": "decision.json",
+    "check_decision": "decision_checked.json",
+}
 OF_LABELS = {
     "gather": "labels.json",
     "check_labels": "labels_checked.json",
@@ -82,7 +87,9 @@ def jobs_of(settings: dict[str, Any], last: dict[str, int]) -> list[Job]:
     for arm, end in last.items():
         for r in range(end + 1):
             found += _own(settings, f"{arm}/round_{r}", labelled=r < end)
-        found.append(Job("report", f"{arm}/report/rounds_{end}/model_card.md", f"{arm}/report_{end}"))
+        report = f"{arm}/report/rounds_{end}"
+        found.append(Job("show_structures", f"{report}/structures.html", f"{arm}/show_structures_{end}"))
+        found.append(Job("report", f"{report}/model_card.md", f"{arm}/report_{end}"))
     rounds = "-".join(str(end) for end in last.values())
     return [*found, Job("compare", f"comparison/rounds_{rounds}/learning_curve.svg", f"compare_{rounds}")]
 

@@ -105,7 +105,14 @@ def main() -> None:
 
 def write(table: dict[tuple[str, ...], list[str]]) -> None:
     """The table of the docs."""
-    rows = ["| changed key | rules that run again |", "|---|---|"]
+    rows = [
+        "## Every key",
+        "",
+        "By dry runs on the finished small run of the tests (`bench/reruns.py --write`), each key changed alone.",
+        "",
+        "| changed key | rules that run again |",
+        "|---|---|",
+    ]
     for ruled, named in sorted(table.items(), key=lambda row: len(row[0])):
         rows.append(
             f"| {', '.join(f'`{key}`' for key in named)} | {', '.join(f'`{rule}`' for rule in ruled) or 'none'} |"

@@ -83,12 +83,6 @@ def test_a_label_is_a_real_one_of_a_shaken_molecule(tmp_path: Path, monkeypatch:
 
 def test_data_that_are_not_here_yet_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    settings = load_experiment(
-        {
-            "name": "mine",
-            "reference": {"source": "download"},
-            "split": {"strategy": "random", "max_leaked_fraction": 1.0},
-        }
-    )
+    settings = load_experiment({"name": "mine", "reference": {"source": "download"}, "split": {"strategy": "random"}})
     with pytest.raises(ConfigError, match=r"not downloaded yet.*results/mine/reference/reference\.db"):
         measured_frames(settings, 10)

@@ -87,7 +87,9 @@ def test_time_left_is_that_of_finished_jobs_over_how_many_ran_side_by_side(tmp_p
     finish(tmp_path, jobs[0], seconds=100, ago_s=5000)  # alone, before a pause of an hour and more
     finish(tmp_path, jobs[1], seconds=100, ago_s=10)
     finish(tmp_path, jobs[2], seconds=100, ago_s=10)
+    finish(tmp_path, Job("generate", "reference/raw/trajectory_0.extxyz", "generate/0"), seconds=300, ago_s=10)
     put(tmp_path / f"logs/{jobs[3].name}.log", "epoch 50/100 after 50 s: validation loss 1, force MAE 2.0 meV/Å\n")
+    jobs.append(Job("generate", "reference/raw/trajectory_0.extxyz", "generate/0"))  # none of these is to come
     left = time_left(tmp_path, observe(tmp_path, jobs))
     assert left.side_by_side == pytest.approx(300 / 200)
     assert left.seconds == pytest.approx(2.5 * 100 / 1.5)

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ EVERY_S = 5.0
 
 def main() -> int:
     """Show it; Ctrl-C ends a watch."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` is no fault
     arguments = argparse.ArgumentParser(prog="python -m ouroboros.status", description=__doc__)
     arguments.add_argument("config", type=Path)
     arguments.add_argument("--watch", type=float, nargs="?", const=EVERY_S, metavar="SECONDS", help="repeat")

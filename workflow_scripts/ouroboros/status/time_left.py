@@ -18,7 +18,8 @@ class TimeLeft:
 
     Attributes:
         seconds: wall time; None where no job to come has a measured time.
-        side_by_side: jobs that ran at a time so far.
+        side_by_side: jobs that ran at a time so far, of the rules that are still to come; before one is done, those at
+            work.
         measured: jobs to come, by rule, whose time is known; left_out: those that no job of theirs has told yet.
     """
 
@@ -50,7 +51,8 @@ def time_left(home: Path, observed: Sequence[Observed]) -> TimeLeft:
         else:
             measured[each.job.rule] += 1
             work += seconds * (1 - each.share)
-    side_by_side = _side_by_side(home, finished) or max(sum(each.state == AT_WORK for each in observed), 1)
+    alike = {each: seconds for each, seconds in finished.items() if each.job.rule in measured}
+    side_by_side = _side_by_side(home, alike) or max(sum(each.state == AT_WORK for each in to_come), 1)
     return TimeLeft(work / side_by_side if measured else None, side_by_side, measured, left_out)
 
 

@@ -108,7 +108,7 @@ def limits(
     last, told, sentences = table.iloc[-1], metrics["uncertainty"], []
     kelvin = [float(word) for name in metrics["by_temperature_K"] for word in re.findall(r"[0-9.]+", name)]
     beyond = f", and nothing above {max(kelvin):g} K" if kelvin else ""
-    sentences.append(f"No other molecule, composition, charge or phase was tested{beyond}")
+    sentences.append(f"Only {reference['molecule']} was tested, no other molecule, charge or phase{beyond}")
     sentences.append(f"All errors are against {reference['level_of_theory']}, not against experiment")
     if split["strategy"] in ("random", "published"):
         sentences.append("Test frames are neighbours in time of training frames, so that errors on new ones are larger")

@@ -35,9 +35,11 @@ def metrics(told=None, temperatures=("300", "600")):
     }
 
 
-def told(state=CONVERGED, uncertain=0.0, split=SPLIT, leakage=LEAKAGE, of=None, walkers=WALKERS):
+def told(state=CONVERGED, uncertain=0.0, failed=0, split=SPLIT, leakage=LEAKAGE, of=None, walkers=WALKERS):
     row = {"round": 2, "state": state, "reason": "because", "walkers": len(walkers), "walkers_survived": 1}
-    table = pd.DataFrame([{**row, "uncertain_fraction": uncertain}])
+    labelled = {**row, "round": 1, "failed": failed, "labelled": 60 - failed, "prospective_coverage_90": 0.74}
+    last = {**row, "failed": 0, "labelled": 0, "prospective_coverage_90": None, "uncertain_fraction": uncertain}
+    table = pd.DataFrame([labelled, last])
     return answer(REFERENCE, split, leakage, table, of or metrics(), ANALYSIS, walkers, TARGETS)
 
 
@@ -62,6 +64,7 @@ def test_the_evidence_has_errors_uncertainty_walkers_and_every_check():
         "Energy MAE 21.0 meV: within; RMSE 30.0 meV",
         "30.0 meV/Å in the domain of the start set, 90.0 meV/Å out of the domain of the start set; chemical accuracy",
         "85% of the force errors within its 90 % interval",
+        "the structures labelled last: 74% of the force errors",
         "survived exploration: 1 of 2",
         "conservation: passed; the drift is 4e-07 eV per step",
         "bonds: FAILED; a C-H bond broke",
@@ -73,13 +76,14 @@ def test_limits_name_what_the_evidence_lacks():
     limits = " ".join(told()["limits"])
     for words in ("nothing above 600 K", "against GFN2-xTB, not against experiment", "was not tested there"):
         assert words in limits, words
-    for words in ("over-confident", "flatter", "neighbours", "uncertainty threshold"):
+    for words in ("over-confident", "flatter", "neighbours", "uncertainty threshold", "labels failed"):
         assert words not in limits, words
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"failed": 3}, "3 of 60 labels failed"),
         ({"uncertain": 0.125}, "12.5% of the frames explored last"),
         ({"split": {**SPLIT, "strategy": "random"}}, "neighbours in time"),
         ({"leakage": {**LEAKAGE, "near_duplicates": 17}}, "17 of 240 test frames lie within 0.02 Å RMSD"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, TINY, snakemake
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -16,7 +17,7 @@ SECTIONS = ["1. Overview", "2. Accuracy", "3. Training", "4. Exploration and sel
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-unsafe-swiftshader", "--window-size=1500,950",
+    "--enable-unsafe-swiftshader", "--window-size=1200,800",
 )  # fmt: skip
 BROKEN_PICTURES = """
 const done = arguments[0];
@@ -93,7 +94,7 @@ def test_every_section_is_there_with_labels_and_a_caption_for_all(browser: webdr
 
 def test_no_picture_is_broken(browser: webdriver.Chrome):
     shown, broken = browser.execute_async_script(BROKEN_PICTURES)
-    assert broken == [] and shown > 60
+    assert broken == [] and shown > 40
     inside = "return [...document.images].filter((image) => !image.naturalWidth).map((image) => image.alt)"
     assert browser.execute_script(inside) == []
 
@@ -109,7 +110,10 @@ def test_selected_structures_turn_in_3d(browser: webdriver.Chrome):
             lambda browser: browser.find_element(By.TAG_NAME, "body").get_attribute("data-ready")
         )
         assert ready == "12"  # six of each round
-        assert browser.find_elements(By.CSS_SELECTOR, "#structure canvas")
+        structure = browser.find_element(By.ID, "structure")
+        before = structure.screenshot_as_png
+        ActionChains(browser).drag_and_drop_by_offset(structure, 120, 40).perform()
+        assert structure.screenshot_as_png != before
     finally:
         browser.switch_to.default_content()
 

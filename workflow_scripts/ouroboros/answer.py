@@ -58,7 +58,7 @@ def answer(
         "headline": f"{HEADLINES[last['state']]}: {last['reason']}.",
         "targets": targets_in_words(targets),
         "use": use(reference, metrics, analysis, walkers),
-        "evidence": [*_accuracy(split, metrics), *_uncertainty(metrics), *_dynamics(last, analysis)],
+        "evidence": [*_accuracy(split, metrics), *_uncertainty(metrics, table), *_dynamics(last, analysis)],
         "limits": limits(reference, split, leakage, table, metrics),
     }
 
@@ -108,7 +108,7 @@ def limits(
     last, told, sentences = table.iloc[-1], metrics["uncertainty"], []
     kelvin = [float(word) for name in metrics["by_temperature_K"] for word in re.findall(r"[0-9.]+", name)]
     beyond = f", and nothing above {max(kelvin):g} K" if kelvin else ""
-    sentences.append(f"No other molecule, composition, charge or phase was tested{beyond}")
+    sentences.append(f"Only {reference['molecule']} was tested, no other molecule, charge or phase{beyond}")
     sentences.append(f"All errors are against {reference['level_of_theory']}, not against experiment")
     if split["strategy"] in ("random", "published"):
         sentences.append("Test frames are neighbours in time of training frames, so that errors on new ones are larger")
@@ -128,6 +128,8 @@ def limits(
                 f"The uncertainty is over-confident {DOMAINS[name]}: {coverage:.0%} of the errors lie within its 90 % "
                 "interval"
             )
+    if failed := table["failed"].sum():
+        sentences.append(f"{failed} of {failed + table['labelled'].sum()} labels failed; nothing was learned there")
     if pd.notna(last["uncertain_fraction"]) and last["uncertain_fraction"] > 0:
         sentences.append(
             f"{last['uncertain_fraction']:.1%} of the frames explored last are above the uncertainty threshold, and "
@@ -154,8 +156,8 @@ def _accuracy(split: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _uncertainty(metrics: dict[str, Any]) -> list[str]:
-    """A sentence each for the test frames in and out of the domain of the start set."""
+def _uncertainty(metrics: dict[str, Any], table: pd.DataFrame) -> list[str]:
+    """A sentence each for the test frames in and out of the domain of the start set, and what was labelled last."""
     told, sentences = metrics["uncertainty"], []
     for name, where in DOMAINS.items():
         if name in told:
@@ -165,6 +167,12 @@ def _uncertainty(metrics: dict[str, Any]) -> list[str]:
                 f"errors within its 90 % interval, miscalibration area {sizes['miscalibration_area']:.3f}, error over "
                 f"uncertainty {_number(sizes['error_over_uncertainty_rms'])} (1 is right, above 1 is over-confident)"
             )
+    before = table["prospective_coverage_90"].dropna()
+    if len(before):
+        sentences.append(
+            f"Uncertainty, the structures labelled last: {before.iloc[-1]:.0%} of the force errors within the 90 % "
+            "interval that the committee gave before"
+        )
     return sentences or ["Uncertainty: not known, one member has no spread"]
 
 

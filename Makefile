@@ -111,7 +111,7 @@ test: env ## run the tests
 	$(PYTHON) -m pytest -q --durations=10 --ignore tests/workflow/test_slurm.py tests/workflow
 
 test-slurm: env ## run the test on a real SLURM of one node, which root on Debian installs (no other machine is touched)
-	@bash tests/workflow/install_slurm.sh
+	@bash tests/workflow/install_packages.sh "slurmctld munged" slurm-wlm munge
 	$(PYTHON) -m pytest -q tests/workflow/test_slurm.py
 
 lint: env ## check style, types and the workflow

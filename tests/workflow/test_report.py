@@ -31,7 +31,7 @@ Promise.all(shown.map(([path, result]) => new Promise((resolve) => {
 """
 
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="chromium and chromedriver are missing: tests/workflow/install_chromium.sh"
+    not (CHROMIUM and DRIVER), reason="chromium and chromedriver are missing: tests/workflow/install_packages.sh"
 )
 
 

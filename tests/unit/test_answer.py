@@ -54,7 +54,7 @@ def test_it_says_for_what_and_where_that_was_looked_at():
     use = " ".join(told()["use"])
     for words in ("ethanol (C2H6O), isolated", "elements H, O", "GFN2-xTB", "of 300 K and 600 K", "at 600 K and 800 K"):
         assert words in use, words
-    assert "0.75 ps of all walkers" in use and "NVE, 8 walkers, 3.2 ps" in use
+    assert "0.75 ps of all in the last round" in use and "NVE, 8 walkers, 3.2 ps" in use
 
 
 def test_the_evidence_has_errors_uncertainty_walkers_and_every_check():
@@ -94,6 +94,12 @@ def test_limits_name_what_the_evidence_lacks():
 )
 def test_each_weakness_is_a_limit(changes, words):
     assert words in " ".join(told(**changes)["limits"])
+
+
+def test_validation_frames_of_the_training_are_no_evidence_of_their_own():
+    over_confident = {"frames": 12, "calibrated": {**SIZES, "coverage_90": 0.5}}
+    both = {"in_domain": {"frames": 40, "calibrated": SIZES}, "validation": over_confident}
+    assert "over-confident" not in " ".join(told(of=metrics(both))["limits"])
 
 
 def test_a_pool_has_no_walkers_and_frames_may_have_no_temperature():

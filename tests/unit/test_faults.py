@@ -1,5 +1,7 @@
 """What is told where a job stops: each rule and each entry has its words, and jobs that cannot speak are spoken for."""
 
+import errno
+import pickle
 import re
 import signal
 from pathlib import Path
@@ -35,6 +37,15 @@ def test_every_entry_of_a_rule_a_signal_or_an_error_is_there():
     assert {NoGpu, BrokenRunError, OtherSurface, TooManyNearDuplicates, StorageError, StoreUnusable} <= kinds
     named |= {kind.entry for kind in kinds}
     assert named <= set(faults.NEXT)
+
+
+@pytest.mark.parametrize(
+    ("code", "entry"),
+    [(errno.ENOSPC, "the-disk-is-full"), (errno.EROFS, "no-permission"), (errno.EIO, "something-else")],
+)
+def test_a_store_that_cannot_be_used_is_told_of_by_why(code, entry):
+    error = pickle.loads(pickle.dumps(StoreUnusable("the label store cannot be used", code)))  # it comes through a pipe
+    assert faults.entry_of(error, "label") == entry and faults.sentence_of(error) == "the label store cannot be used"
 
 
 def test_every_rule_that_runs_a_script_says_what_it_does():

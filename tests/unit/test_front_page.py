@@ -17,12 +17,32 @@ ROW = {
     "labels": 62,
     "training": "as usual",
 }
-ROW |= {"force_mae_meV_per_A": 60.8, "energy_mae_meV": 14.4, "candidates": 234.0, "coverage_90": 0.9, "failed": 1}
+ROW |= {
+    "force_mae_meV_per_A": 60.8,
+    "energy_mae_meV": 14.4,
+    "candidates": 234.0,
+    "uncertain_fraction": 0.3,
+    "coverage_90": 0.9,
+    "failed": 1,
+}
 ROW |= {"walkers": 16, "walkers_survived": 15}
-LAST = {**ROW, "round": 1, "failed": 0, "state": "budget_spent", "candidates": float("nan")}
+LAST = {
+    **ROW,
+    "round": 1,
+    "failed": 0,
+    "state": "budget_spent",
+    "candidates": float("nan"),
+    "uncertain_fraction": float("nan"),
+}
 SELECTION = {"explored": 800, "physical": 790, "candidates": 234, "no_duplicates": 200, "selected": 60}
-SELECTION |= {"low_eV_per_A": 0.1234, "fates": {"selected": 60, "known well enough": 740}}
-WALKERS = pd.DataFrame({"ended": ["reached its end"] * 15 + ["atoms too close"]})
+SELECTION |= {"strategy": "committee", "low_eV_per_A": 0.1234, "fates": {"selected": 60, "known well enough": 740}}
+WALKERS = pd.DataFrame(
+    {
+        "ended": ["reached its end"] * 13
+        + [f"uncertainty {n}.25 eV/Å at step {n}" for n in (7, 12)]
+        + ["temperature 2001 K at step 3"]
+    }
+)
 LABELS = {"n_requested": 60, "n_labelled": 59, "n_failed": 1, "n_from_store": 3, "oracle_seconds": 12.34}
 FAILURES = [{"candidate": "committee-42_r0_7", "reason": "not_converged", "message": "after 250 <cycles>"}]
 
@@ -64,7 +84,8 @@ def test_a_story_tells_walkers_selection_labels_and_failures(tmp_path):
     first, last = (tmp_path / "rounds.html").read_text(encoding="utf-8").split("<h2>Round 1</h2>")
     for words in (
         "force MAE 60 &lt;b&gt;",
-        '<td>atoms too close</td><td class="number">1</td>',
+        '<td>uncertainty … eV/Å</td><td class="number">2</td>',
+        '<td>temperature … K</td><td class="number">1</td>',
         "0.123 eV/Å",
         "800 explored, 790 physical, 234 candidates, 200 no duplicates, 60 selected",
         '<td>known well enough</td><td class="number">740</td>',
@@ -73,4 +94,5 @@ def test_a_story_tells_walkers_selection_labels_and_failures(tmp_path):
         "<td>not_converged</td><td>after 250 &lt;cycles&gt;</td>",
     ):
         assert words in first, words
+    assert "known well enough below" not in last, "of one member nothing is known"
     assert "No walkers" in last and "Not labelled" in last

@@ -109,3 +109,9 @@ def test_a_folder_that_submitted_nothing_does_not_wait_for_a_queue(squeue, tmp_p
     squeue("echo 'Unable to contact slurm controller' >&2", "exit 1")
     (tmp_path / "other").mkdir()
     assert slurm_jobs(tmp_path / "other") == []
+
+
+def test_jobs_whose_logs_went_elsewhere_are_found(squeue, tmp_path):
+    (tmp_path / "other").mkdir()
+    squeue(f"echo '15 rule_train_wildcards_start-42_0_1 {(tmp_path / 'other').resolve()}'")
+    assert slurm_jobs(tmp_path / "other") == ["15"]

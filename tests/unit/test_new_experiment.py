@@ -46,6 +46,12 @@ def test_what_yaml_would_take_for_something_else_stays_a_name():
     assert settings["name"] == "no" and settings["reference"]["generate"]["molecule"] == "NO"
 
 
+@pytest.mark.parametrize(("given", "name"), [("éthanol.xyz", "thanol"), ("_w.xyz", "w"), ("a b.xyz", "a_b")])
+def test_a_name_is_made_of_what_may_stand_in_one(given: str, name: str):
+    ase.io.write(given, molecule("CH3CH2OH"))
+    assert config_text(given)[0] == name
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -55,12 +61,14 @@ def test_what_yaml_would_take_for_something_else_stays_a_name():
         ("missing.xyz", "looks like a file, but there is none at that path"),
         ("oganesson.xyz", "GFN2-xTB has no parameters for Og"),
         ("aceton", "did you mean acetone"),
+        ("乙醇.xyz", "No name for the experiment can be made of 乙醇; give one: NAME="),
     ],
 )
 def test_what_is_no_molecule_for_it_is_told_in_one_sentence(given: str, sentence: str):
     ase.io.write("two.xyz", [molecule("H2O"), molecule("H2O")])
     ase.io.write("copper.cif", bulk("Cu", cubic=True))
     ase.io.write("oganesson.xyz", Atoms("OgH2", [[0, 0, 0], [0, 0, 2], [0, 2, 0]]))
+    ase.io.write("乙醇.xyz", molecule("CH3CH2OH"))
     Path("text.xyz").write_text("hello\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=sentence):
         config_text(given)

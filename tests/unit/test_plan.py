@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import ase.io
+import numpy as np
 import pytest
+from ase.build import molecule
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from ouroboros.config import ConfigError, load_experiment
-from ouroboros.plan.estimate import costs
+from ouroboros.plan.estimate import costs, shares, training_of
 from ouroboros.plan.graph import Node, parse, wall_seconds
 from ouroboros.plan.measure import measure_oracle
 from ouroboros.plan.structures import measured_frames
+from ouroboros.status.expected import have_ended
 
 ORACLE = {"begin": 1.0, "label": 0.5, "oracle_step": 0.25}
 MODEL = {"begin": 10.0, "train_step": 0.1, "validation": 2.0, "predict": 0.01, "exploration": 0.2, "simulation": 0.3}
@@ -77,8 +82,49 @@ def test_a_label_is_a_real_one_of_a_shaken_molecule(tmp_path: Path, monkeypatch:
     frames = measured_frames(settings, 30)
     assert len(frames) == 30 and abs(frames.forces).max() > 0.1
     measured = measure_oracle(settings)
-    assert measured["level"] == "GFN2-xTB" and measured["formula"] == "H2O"
+    assert measured["formula"] == "H2O"
     assert 0 < measured["oracle_step"] < 1 and 0 < measured["label"] < 1 and measured["begin"] > 0
+
+
+def test_a_pool_needs_no_oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "pool.extxyz"
+    atoms = molecule("H2O")
+    atoms.calc = SinglePointCalculator(atoms, energy=1.0, forces=np.zeros((3, 3)))
+    ase.io.write(path, [atoms] * 4)
+    files = {"paths": [str(path)], "level_of_theory": "none", "energy_unit": "eV", "length_unit": "A"}
+    files |= {"energy_key": "energy", "force_key": "forces", "force_unit": "eV/A"}
+    pool = {
+        "reference": {"source": "files", "files": files},
+        "oracle": {"kind": "pool"},
+        "split": {"strategy": "random"},
+    }
+    measured = measure_oracle(load_experiment(pool))
+    assert measured["label"] == measured["oracle_step"] == 0 and measured["formula"] == "H2O"
+
+
+def test_a_share_of_the_split_is_reckoned_as_a_hundred_frames():
+    settings = load_experiment(
+        {
+            "reference": {"source": "download"},
+            "oracle": {"kind": "pool"},
+            "split": {"strategy": "random", "train": 0.8, "validation": 0.1, "test": 0.1},
+            "training": {"batch_size": 5, "epochs": 50},
+        }
+    )
+    assert shares(settings) == ["train", "validation", "test"]
+    assert training_of(settings)[0] == 50 * 20
+    assert costs(settings, ORACLE, MODEL)["test"].made_of == "200 frames predicted"
+
+
+def test_a_run_whose_arms_have_ended_has_no_rounds_to_come(tmp_path: Path):
+    rounds = {"count": 3, "mode": "until_converged", "strategies": ["random"], "seeds": [1]}
+    assert not have_ended(tmp_path, rounds)
+    for r, state in enumerate(("continue", "converged")):
+        (tmp_path / f"random-1/round_{r}").mkdir(parents=True)
+        (tmp_path / f"random-1/round_{r}/decision.json").write_text(f'{{"state": "{state}"}}')
+        assert have_ended(tmp_path, rounds) == (state == "converged")
+    assert not have_ended(tmp_path, {**rounds, "strategies": ["committee", "random"]})
 
 
 def test_data_that_are_not_here_yet_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

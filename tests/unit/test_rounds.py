@@ -237,6 +237,13 @@ def test_a_round_whose_figures_are_nan_is_still_shown(decisions, tmp_path):
     assert broken and "not known" in text
 
 
+@pytest.mark.parametrize("failed", [[], ["bonds"], ["bonds", "temperature"]])
+def test_a_round_is_shown_however_many_checks_failed(decisions, tmp_path, failed):
+    figures = {**decisions[0]["figures"], "checks_failed": failed}
+    write(tmp_path / "committee-1" / "round_0" / "decision.json", {**decisions[0], "figures": figures})
+    assert "committee-1     0" in terminal_table(tmp_path)[0]
+
+
 @pytest.mark.parametrize(
     ("rounds", "shown"),
     [

@@ -39,19 +39,25 @@ def shown(home: Path, settings: dict[str, Any] = SETTINGS) -> str:
 
 def test_each_job_is_told_by_its_files(tmp_path: Path):
     logs = tmp_path / "logs/start-42/round_0"
-    jobs = [*MEMBERS, Job("test", "start-42/round_0/test/uncertainty.svg", "start-42/round_0/test")]
-    assert [each.state for each in observe(tmp_path, jobs)] == [WAITING] * 4
+    assert [each.state for each in observe(tmp_path, MEMBERS)] == [WAITING] * 3
     put(tmp_path / MEMBERS[0].output)
     put(logs / "train_1.log", "noise\nepoch 20/80 after 7 s: validation loss 0.05, force MAE 41.0 meV/Å\nmore noise\n")
-    put(logs / "train_2.log", "Traceback (most recent call last):\nRule train stopped: labels are NaN\n")
-    put(logs / "test.log", "Traceback (most recent call last):\nKeyError: '[/x]'\n")
-    found = observe(tmp_path, jobs)
-    assert [each.state for each in found] == [DONE, AT_WORK, FAILED, FAILED]
+    put(logs / "train_2.log", "Traceback (most recent call last):\nRule train stopped: labels are NaN [/x]\n")
+    found = observe(tmp_path, MEMBERS)
+    assert [each.state for each in found] == [DONE, AT_WORK, FAILED]
     assert found[1].share == 0.25 and found[1].seconds == 7
-    assert found[2].told == "Rule train stopped: labels are NaN" and found[3].told == "KeyError: '[/x]'"
+    assert found[2].told == "Rule train stopped: labels are NaN [/x]"
     text = shown(tmp_path)
-    assert "2 failed" in text and "validation loss 0.05, force MAE 41.0 meV/Å" in text
-    assert "Rule train stopped: labels are NaN" in text and "KeyError: '[/x]'" in text
+    assert "1 failed" in text and "validation loss 0.05, force MAE 41.0 meV/Å" in text
+    assert "Rule train stopped: labels are NaN [/x]" in text
+
+
+def test_a_traceback_that_is_no_end_is_no_failure(tmp_path: Path):
+    put(
+        tmp_path / f"logs/{MEMBERS[0].name}.log",
+        "Exception ignored in: x\nTraceback (most recent call last):\nepoch 2/8\n",
+    )
+    assert observe(tmp_path, MEMBERS)[0].state == AT_WORK
 
 
 def test_what_trainings_and_walkers_print_is_understood(water, model_settings, training_settings, capsys):

@@ -12,6 +12,7 @@ from conftest import TINY, changed, job_counts, snakemake
 
 from ouroboros.frames import Frames
 from ouroboros.reference import read_database
+from ouroboros.rounds import terminal_table
 
 ARMS = ("committee-42", "random-42")
 START = "start-42/round_0"  # what the arms have in common
@@ -70,6 +71,18 @@ def test_every_file_of_the_contract_is_there(finished: Path):
 def test_a_second_run_has_nothing_to_do(finished: Path):
     run = snakemake(finished, TINY, "--dry-run")
     assert "Nothing to be done" in run.stdout
+
+
+def test_the_table_of_rounds_ends_the_run(finished: Path):
+    text, broken = terminal_table(finished / "results/tiny")
+    rows = [line.split() for line in text.splitlines()[1:]]
+    assert [row[:2] for row in rows] == [
+        ["committee-42", "0"],
+        ["committee-42", "1"],
+        ["random-42", "0"],
+        ["random-42", "1"],
+    ]
+    assert not broken and {row[-1] for row in rows} <= {"continue", "converged", "budget_spent"}
 
 
 def test_the_test_set_comes_from_trajectories_that_training_never_saw(finished: Path):

@@ -96,6 +96,7 @@ def test_the_plan_is_made_of_real_work_and_of_the_jobs_that_snakemake_would_run(
 def test_a_plan_knows_what_waits_for_what(tmp_path: Path):
     nodes = jobs_to_run(load_experiment(TINY), [*SNAKEFILE, "--directory", str(tmp_path)])
     rules = {number: node.rule for number, node in nodes.items()}
+    assert "test" in rules.values()
     for node in nodes.values():
         if node.rule == "test":
             assert Counter(rules[number] for number in node.after)["train"] == 2

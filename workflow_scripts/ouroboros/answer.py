@@ -88,7 +88,9 @@ def use(
     ]
     if len(walkers):
         explored = " and ".join(f"{kelvin:g} K" for kelvin in sorted(walkers["target_K"].unique()))
-        sentences.append(f"Explored at {explored}, {walkers['time_ps'].sum():.3g} ps of all walkers in the last round")
+        sentences.append(
+            f"Explored by walkers begun at {explored}, {walkers['time_ps'].sum():.3g} ps of all in the last round"
+        )
     if "simulated_ps" in system:
         sentences.append(
             f"Production run: {system['ensemble'].upper()}, {system['n_walkers']} walkers, "
@@ -121,12 +123,10 @@ def limits(
         sentences.append("One member has no spread, so that no single prediction can be doubted")
     elif OUT_OF_DOMAIN not in told:
         sentences.append("No test frame is out of the domain of the start set: the uncertainty was not tested there")
-    for name, quality in told.items():
-        coverage = quality["calibrated"]["coverage_90"]
-        if coverage < 0.8:
+    for name, where in DOMAINS.items():
+        if name in told and (coverage := told[name]["calibrated"]["coverage_90"]) < 0.8:
             sentences.append(
-                f"The uncertainty is over-confident {DOMAINS[name]}: {coverage:.0%} of the errors lie within its 90 % "
-                "interval"
+                f"The uncertainty is over-confident {where}: {coverage:.0%} of the errors lie within its 90 % interval"
             )
     if failed := table["failed"].sum():
         sentences.append(f"{failed} of {failed + table['labelled'].sum()} labels failed; nothing was learned there")

@@ -180,18 +180,22 @@ def _known(error: BaseException) -> str:
         return error.entry
     if is_out_of_memory(error):
         return "memory-runs-out"
-    code = getattr(error, "errno", None)
-    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "the-disk-is-full"
+    if entry := entry_of_code(getattr(error, "errno", None)):
+        return entry
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
         return "the-disk-is-full"
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "no-permission"
     if isinstance(error, ImportError):
         return "a-package-or-program-is-missing"
     if isinstance(error, DAMAGED):
         return "a-file-is-damaged"
     return "no-gpu" if isinstance(error, _of_torch("AcceleratorError")) else ""
+
+
+def entry_of_code(code: int | None) -> str:
+    """The entry about an error number of the system, empty where there is none."""
+    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "the-disk-is-full"
+    return "no-permission" if code in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -234,15 +238,15 @@ def advice(entry: str) -> list[str]:
 
 def last_lines(log: str | Path) -> list[str]:
     """The last lines of a job's log but for what this module wrote there; none where there is no log."""
-    return [line[:LENGTH] for line in _end_of(log).split(BELOW)[0].splitlines() if line.strip()][-LINES:]
+    return [line[:LENGTH] for line in end_of(log).split(BELOW)[0].splitlines() if line.strip()][-LINES:]
 
 
-def _end_of(log: str | Path) -> str:
-    """The last part of a log, which may be large; empty where there is none."""
+def end_of(log: str | Path, size: int = END) -> str:
+    """The last part of a log, `size` bytes of it at most; empty where there is none."""
     try:
         with Path(log).open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
-            return stream.read(END).decode("utf-8", errors="replace")
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - size))
+            return stream.read(size).decode("utf-8", errors="replace")
     except OSError:
         return ""
 
@@ -274,6 +278,6 @@ def silent_death(rule: str, log: str, status: int | None, remark: str) -> str:
 
 def told_in(log: str | Path, rule: str) -> str:
     """The message that a job left in its log; empty where it left none."""
-    text = _end_of(log)
+    text = end_of(log)
     start = text.rfind(f"{STOPPED.format(rule=rule)}: ")
     return text[start:].rstrip() if start >= 0 else ""

@@ -16,7 +16,7 @@ from typing import Any
 from ase import Atoms
 
 from .claims import Claims
-from .faults import Fault
+from .faults import Fault, entry_of_code
 from .label_store import LabelStore, label_key
 from .oracles import Label, Oracle, make_oracle
 
@@ -25,9 +25,14 @@ WAIT_S = 1.0  # before asking again for a label that another process computes
 
 
 class StoreUnusable(Fault, RuntimeError):
-    """Labels cannot be kept, so that none is computed."""
+    """Labels cannot be kept, so that none is computed; its entry is that of the system's error."""
 
-    entry = "the-disk-is-full"
+    def __init__(self, sentence: str, code: int | None):
+        super().__init__(sentence, code)
+        self.entry = entry_of_code(code) or self.entry
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ def _serve(pipe: Connection, other_end: Connection, settings: dict[str, Any], fo
             except OSError as error:  # the store's fault, not the oracle's: no label is safe
                 answer = StoreUnusable(
                     f"the label store {store.folder} cannot be used ({error.strerror or error}): make room or mend its "
-                    "permissions, and run again; labels that are stored are kept"
+                    "permissions, and run again; labels that are stored are kept",
+                    error.errno,
                 )
             pipe.send(answer)
 

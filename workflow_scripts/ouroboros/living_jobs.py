@@ -14,7 +14,9 @@ from pathlib import Path
 
 import psutil
 
-SUBMITTED = Path(".snakemake/slurm_logs")  # Snakemake's executor makes it with the first job that it submits
+SUBMITTED = Path(
+    ".snakemake/slurm_logs"
+)  # Snakemake's executor makes it with the first job that it submits, unless slurm-logdir names another
 
 
 def local_jobs(folder: str | Path = ".") -> list[str]:
@@ -44,15 +46,17 @@ def _job(command: list[str]) -> str:
 
 
 def slurm_jobs(folder: str | Path = ".") -> list[str]:
-    """This user's SLURM jobs, waiting or running, that Snakemake submitted from `folder`; none where it never did.
+    """This user's SLURM jobs, waiting or running, that Snakemake submitted from `folder`; none where there is no SLURM.
 
     Raises:
         RuntimeError: the queue cannot be seen, so that nobody knows.
     """
-    if not (Path(folder) / SUBMITTED).is_dir() or not shutil.which("squeue"):
+    if not shutil.which("squeue"):
         return []
     command = ["squeue", "--noheader", "--user", str(os.getuid()), "--format", "%i %k %Z"]  # id, comment, folder
     told = subprocess.run(command, capture_output=True, text=True)
+    if told.returncode and not (Path(folder) / SUBMITTED).is_dir():
+        return []  # SLURM's programs alone, on a machine of no cluster
     if told.returncode:
         raise RuntimeError(f"the queue of SLURM cannot be seen ({told.stderr.strip()}); try again when squeue answers")
     rows = [line.split(maxsplit=2) for line in told.stdout.splitlines()]

@@ -55,13 +55,25 @@ def config_text(
         atoms = resolve_molecule(molecule)
     except ValueError as error:
         raise ConfigError(f"{error}" if str(error).endswith((".", "?")) else f"{error}.") from error
-    name = name or re.sub(r"[^\w.-]+", "_", Path(molecule).stem if Path(molecule).is_file() else molecule)
+    name = name or _name_of(Path(molecule).stem if Path(molecule).is_file() else molecule)
     text = TEXT.format(
         formula=atoms.get_chemical_formula(), atoms=len(atoms), name=name, quoted=json.dumps(name),
         molecule=json.dumps(molecule), oracle=oracle, charge=charge, multiplicity=multiplicity,
     )  # fmt: skip
     load_experiment(yaml.safe_load(text))
     return name, text
+
+
+def _name_of(molecule: str) -> str:
+    """A name of an experiment.
+
+    Raises:
+        ConfigError: nothing is left of the molecule's name that may stand in it.
+    """
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", molecule).strip("._-")
+    if not name:
+        raise ConfigError(f"No name for the experiment can be made of {molecule}; give one: NAME=...")
+    return name
 
 
 def _refuse_many(molecule: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+NUMBER = r"\b\d+(\.\d+)?\b"  # in a walker's end: walkers that end by the same limit count as one kind
 STEPS = ("explored", "physical", "candidates", "no_duplicates", "selected")  # of the selection, in its order
 
 
@@ -23,7 +24,11 @@ def round_story(
         labels: labels.json; None where the round was not labelled.
         failures: of label_failures.csv; None where the round was not labelled.
     """
-    low = selection["low_eV_per_A"]
+    known = selection["strategy"] == "committee" and pd.notna(row["uncertain_fraction"])  # by more than one member
+    low = selection["low_eV_per_A"] if known else None
+    ended = (
+        walkers["ended"].astype(str).str.replace(r" at step \d+$", "", regex=True).str.replace(NUMBER, "…", regex=True)
+    )
     return {
         "number": row["round"],
         "state": row["state"],
@@ -32,7 +37,7 @@ def round_story(
         "training": row["training"],
         "force_mae": f"{row['force_mae_meV_per_A']:.1f}",
         "energy_mae": f"{row['energy_mae_meV']:.1f}",
-        "walkers": walkers["ended"].value_counts().to_dict(),
+        "walkers": ended.value_counts().to_dict(),
         "steps": steps(selection),
         "low": None if low is None else f"{low:.3g}",
         "fates": dict(sorted(selection["fates"].items(), key=lambda item: -item[1])),

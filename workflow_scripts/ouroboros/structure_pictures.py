@@ -41,33 +41,45 @@ def selected(images: Sequence[Atoms], why: Sequence[str], timestep_fs: float | N
     Args:
         images: with `uncertainty` (eV/Å), `walker` and `step` in `info`.
         why: the reason of each.
-        timestep_fs: None where the structures are frames of a pool, whose step is their number in the reference set.
+        timestep_fs: None where the structures are frames of a pool, whose step is one more than their index in the
+            reference set.
         path: of the figure.
     """
     if not images:
         sentence(path, "No structure was selected in this round.")
         return
+    known = any(atoms.info["uncertainty"] > 0 for atoms in images)  # one member has no spread
     order = np.argsort([-atoms.info["uncertainty"] for atoms in images], kind="stable")[:MOST]
     rows = -(-len(order) // COLUMNS)
     with figure(path, columns=COLUMNS, rows=rows, width=1.75, height=1.8) as panels:
         for axes, which in zip(panels, order, strict=False):
             _draw(axes, images[which])
             info = images[which].info
-            place = f"frame {info['step']}" if timestep_fs is None else f"{info['step'] * timestep_fs / 1000:.3g} ps"
+            place = (
+                f"frame {info['step'] - 1}" if timestep_fs is None else f"{info['step'] * timestep_fs / 1000:.3g} ps"
+            )
             of = place if timestep_fs is None else f"walker {info['walker']}, {place}"
-            axes.set_title(f"{info['uncertainty']:.3g} eV/Å\n{of}\n{why[which]}", fontsize=8)
+            score = f"{info['uncertainty']:.3g} eV/Å\n" if known else ""
+            axes.set_title(f"{score}{of}\n{why[which]}", fontsize=8)
         for axes in panels:
             axes.axis("off")
-        shown = f"the {len(order)} most uncertain of " if len(order) < len(images) else ""
-        title = f"{shown}{len(images)} selected structures, with the largest force error expected on an atom"
+        shown = f"the {len(order)} {'most uncertain' if known else 'first'} of " if len(order) < len(images) else ""
+        title = f"{shown}{len(images)} selected structures"
+        title += ", with the largest force error expected on an atom" if known else ""
         panels[0].figure.suptitle(title, fontsize=10)
+
+
+def from_the_widest_side(atoms: Atoms) -> np.ndarray:
+    """Positions (n_atoms, 3) turned about their centre, Å: x where they reach furthest, z, towards the eye, least."""
+    places = atoms.positions - atoms.positions.mean(axis=0)
+    directions = np.linalg.eigh(places.T @ places)[1][:, ::-1]
+    directions[:, 2] *= np.sign(np.linalg.det(directions))  # else a mirror image
+    return places @ directions
 
 
 def _draw(axes: Axes, atoms: Atoms) -> None:
     """Balls and sticks from the widest side; bonds across the border of a cell are left out."""
-    centre = atoms.positions.mean(axis=0)
-    _, _, directions = np.linalg.svd(atoms.positions - centre)
-    flat = (atoms.positions - centre) @ directions.T
+    flat = from_the_widest_side(atoms)
     radii = BALL * covalent_radii[atoms.numbers]
     i, j, shift = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
     inside = (i < j) & ~shift.any(axis=1)

@@ -65,10 +65,10 @@ def selected_structures(
             rows.append(
                 {
                     "round": number,
-                    "uncertainty": info["uncertainty"],
+                    "uncertainty": info["uncertainty"] or np.nan,  # one member has no spread
                     "force_error": known.get(name, np.nan),
                     "time_ps": np.nan if timestep_fs is None else info["step"] * timestep_fs / 1000,
-                    "walker": info["walker"],
+                    "walker": np.nan if timestep_fs is None else info["walker"],
                     "max_force": info["max_force"],
                     "why": why,
                     "label": f"failed: {failed[name]}" if name in failed else done,
@@ -104,7 +104,7 @@ def _write(images: Sequence[Atoms], table: pd.DataFrame, shown: np.ndarray, titl
 
 
 def _dataset(images: Sequence[Atoms], table: pd.DataFrame, title: str) -> dict[str, Any]:
-    """What chemiscope shows; the map opens with expected against true error where labels are known, else along time."""
+    """What chemiscope shows; the map opens with expected errors along time, of a pool along rounds."""
     from chemiscope import create_input, quick_settings  # brings Jupyter's widgets along, for this page alone
 
     properties = {}
@@ -121,7 +121,7 @@ def _dataset(images: Sequence[Atoms], table: pd.DataFrame, title: str) -> dict[s
     names = {column: name for column, (name, _, _) in PROPERTIES.items() if name in properties}
     settings = quick_settings(
         x=names.get("time_ps", names["round"]),
-        y=names["uncertainty"],
+        y=names.get("uncertainty") or names["max_force"],
         map_color=names["round"],
         symbol=names["label"],
         periodic=bool(images[0].pbc.any()),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from rich.table import Table
 from ..config import ConfigError, load_experiment, oracle_settings
 from ..durations import clock
 from ..machine import usable_processors
-from .estimate import MODEL_RULES, ORACLE_RULES, Cost, costs, labels_of_batch, labels_of_reference
+from .estimate import ASSUMED, MODEL_RULES, ORACLE_RULES, Cost, costs, labels_of_batch, labels_of_reference, shares
 from .graph import Node, jobs_to_run, wall_seconds
 
 WIDTH = 100
@@ -39,8 +40,9 @@ def measure(what: str, settings: dict[str, Any], threads: int) -> dict[str, Any]
         input=json.dumps(settings), capture_output=True, text=True, env=environment,
     )  # fmt: skip
     if run.returncode:
-        last = (run.stderr.strip().splitlines() or [f"ended with {run.returncode}"])[-1]
-        raise ConfigError(f"The {what} could not be tried: {last}")
+        last = (run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"])[-1]
+        told = re.sub(r"^[\w.]+: ", "", last)  # the class of the error
+        raise ConfigError(f"The {what} could not be tried: {told}")
     return json.loads(run.stdout.splitlines()[-1])
 
 
@@ -112,6 +114,8 @@ def main(config: Path, options: list[str]) -> int:
     console.print("", table(jobs, cost, oracle["begin"]), "", sep="\n")
     console.print(f"Labels  {labels_asked(settings, jobs)}")
     console.print(f"Total   {total(settings, nodes, cost, oracle['begin'])}", style="bold")
+    if unknown := shares(settings):
+        console.print(f"Reckoned with {ASSUMED} frames each, as a share is given: {', '.join(unknown)}.")
     if not model["not_compiled_because"]:
         console.print("The step will be compiled: half a minute a training, and about half the seconds given here.")
     console.print(f"{LEFT_OUT} (Measured in {clock(time.perf_counter() - began)}.)")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+ASSUMED = 100  # frames, of a part of the split that is given as a share
 ORACLE_RULES = ("generate", "distort", "check_oracle", "label")
 MODEL_RULES = ("train", "test", "explore", "score_pool", "simulate", "select", "prospective")
 
@@ -59,8 +60,8 @@ def _of_model(settings: dict[str, Any], model: dict[str, Any]) -> dict[str, tupl
     exploration, simulation = settings["exploration"], settings["simulation"]
     explored = _steps(exploration)
     produced = round(simulation["equilibration_ps"] * 1000 / simulation["timestep_fs"]) + simulation["steps"]
-    tested = sum(size for name in ("test", "validation") if isinstance(size := settings["split"][name], int))
-    steps, validations = _training(settings)
+    tested = sum(_frames(settings["split"][name]) for name in ("test", "validation"))
+    steps, validations = training_of(settings)
     trained = f"{steps} steps at {1000 * model['train_step']:.1f} ms, {validations} validations"
     return dict.fromkeys(MODEL_RULES, (0.0, "beginning alone")) | {
         "train": (steps * model["train_step"] + validations * model["validation"], trained),
@@ -78,10 +79,20 @@ def _walkers(steps: int, section: dict[str, Any], seconds: float) -> str:
     return f"{steps} steps of {section['walkers']} walkers at {1000 * seconds:.1f} ms"
 
 
-def _training(settings: dict[str, Any]) -> tuple[int, int]:
-    """Optimiser steps of a training of round 0, and how often it validates; of shares, 100 frames are taken."""
-    training, size = settings["training"], settings["split"]["train"]
-    each = -(-(size if isinstance(size, int) else 100) // training["batch_size"])
-    epochs = training["epochs"] or max(1, round(training["steps"] / each))
-    every = min(training["validate_every_epochs"], epochs)
-    return (training["epochs"] * each if training["epochs"] else training["steps"]), epochs // every
+def training_of(settings: dict[str, Any]) -> tuple[int, int]:
+    """Optimiser steps of a training of round 0, and how often it validates."""
+    from ..training import number_of_epochs  # torch with it, which nothing else here needs
+
+    training = settings["training"]
+    each = -(-_frames(settings["split"]["train"]) // training["batch_size"])
+    epochs = number_of_epochs(training, each)
+    return epochs * each, epochs // min(training["validate_every_epochs"], epochs)
+
+
+def shares(settings: dict[str, Any]) -> list[str]:
+    """The parts of the split whose size is not known, as it is given as a share."""
+    return [name for name in ("train", "validation", "test") if not isinstance(settings["split"][name], int)]
+
+
+def _frames(size: float) -> int:
+    return size if isinstance(size, int) else ASSUMED

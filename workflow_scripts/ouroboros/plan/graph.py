@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ..config import ConfigError
+from ..status.expected import have_ended
 
 NODE = re.compile(r'^\s*(\d+)\[label = "(\w+).*style="(\w+(?:,\w+)*)"\];$', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)$", re.MULTILINE)
@@ -29,7 +30,7 @@ class Node:
 def jobs_to_run(settings: dict[str, Any], options: Sequence[str] = ()) -> dict[int, Node]:
     """What Snakemake would run for a config, by its own plan; of what is there already, nothing.
 
-    All rounds count, also those that `until_converged` may do without.
+    All rounds count, also those that `until_converged` may do without, until each arm has come to its end.
 
     Args:
         settings: a checked config.
@@ -38,10 +39,12 @@ def jobs_to_run(settings: dict[str, Any], options: Sequence[str] = ()) -> dict[i
     Raises:
         ConfigError: Snakemake has no plan, with its own words.
     """
-    every_round = {**settings, "rounds": {**settings["rounds"], "mode": "fixed"}}
+    rounds = settings["rounds"]
+    if not have_ended(Path("results") / settings["name"], rounds):
+        rounds = {**rounds, "mode": "fixed"}
     with TemporaryDirectory() as folder:
         config = Path(folder) / "plan.yaml"
-        config.write_text(yaml.safe_dump(every_round, allow_unicode=True), encoding="utf-8")
+        config.write_text(yaml.safe_dump({**settings, "rounds": rounds}, allow_unicode=True), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--dag", "dot", *options]
         run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
@@ -52,12 +55,11 @@ def jobs_to_run(settings: dict[str, Any], options: Sequence[str] = ()) -> dict[i
 def parse(dot: str) -> dict[int, Node]:
     """The jobs in the graph that `snakemake --dag` prints; those that are dashed there are done."""
     rules = {int(number): rule for number, rule, style in NODE.findall(dot) if "dashed" not in style}
-    edges = [(int(first), int(then)) for first, then in EDGE.findall(dot)]
-    return {
-        number: Node(rule, tuple(first for first, then in edges if then == number and first in rules))
-        for number, rule in rules.items()
-        if rule != "all"
-    }
+    after: dict[int, list[int]] = {number: [] for number in rules}
+    for first, then in EDGE.findall(dot):
+        if int(first) in rules and int(then) in rules:
+            after[int(then)].append(int(first))
+    return {number: Node(rule, tuple(after[number])) for number, rule in rules.items() if rule != "all"}
 
 
 def wall_seconds(
@@ -77,6 +79,10 @@ def wall_seconds(
         on_gpu: rules whose jobs take up the one GPU.
     """
     waits = {number: len(job.after) for number, job in jobs.items()}
+    then: dict[int, list[int]] = {number: [] for number in jobs}
+    for number, job in jobs.items():
+        for first in job.after:
+            then[first].append(number)
     needs = {number: (min(threads.get(job.rule, 1), cores), int(job.rule in on_gpu)) for number, job in jobs.items()}
     ready = sorted(number for number, count in waits.items() if not count)
     running: list[tuple[float, int]] = []
@@ -90,9 +96,8 @@ def wall_seconds(
                 heapq.heappush(running, (now + seconds[jobs[number].rule], number))
         now, done = heapq.heappop(running)
         free, gpus = free + needs[done][0], gpus + needs[done][1]
-        for number, job in jobs.items():
-            if done in job.after:
-                waits[number] -= 1
-                if not waits[number]:
-                    ready.append(number)
+        for number in then[done]:
+            waits[number] -= 1
+            if not waits[number]:
+                ready.append(number)
     return now

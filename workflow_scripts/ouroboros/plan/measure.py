@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import psutil
 
+from .estimate import training_of
 from .structures import measured_frames
 
-PATIENCE_S = 5.0  # no measurement goes on for longer, once its first steps are made
+PATIENCE_S = 5.0  # for what is repeated, once its first steps are made; twice that for a training
 BATCHES, EPOCHS = 4, 11  # of the training that is timed
 STEPS, FRAMES = 60, 64  # of dynamics; frames that are predicted
 
@@ -28,7 +29,7 @@ def began() -> float:
 
 
 def measure_oracle(settings: dict[str, Any]) -> dict[str, Any]:
-    """Seconds of a label and of a step of dynamics with the oracle.
+    """Seconds of a label and of a step of dynamics with the oracle; none of a pool, whose labels are there.
 
     Raises:
         RuntimeError: the oracle has no label for the structure.
@@ -42,6 +43,9 @@ def measure_oracle(settings: dict[str, Any]) -> dict[str, Any]:
 
     atoms = measured_frames(settings, 1).to_atoms()[0]
     atoms.calc = None
+    formula = atoms.get_chemical_formula()
+    if settings["oracle"]["kind"] == "pool":
+        return {"begin": began(), "label": 0.0, "oracle_step": 0.0, "formula": formula}
     oracle, begin = make_oracle(with_files(oracle_settings(settings["oracle"]), {}, None)), began()
     with TemporaryDirectory() as folder, chdir(folder):  # codes that write files
         first = oracle.label(atoms)
@@ -54,13 +58,7 @@ def measure_oracle(settings: dict[str, Any]) -> dict[str, Any]:
             dynamics = VelocityVerlet(atoms, 0.5 * units.fs)
             dynamics.run(1)
             step = _per_step(dynamics.run, STEPS)
-    return {
-        "begin": begin,
-        "label": label.seconds,
-        "oracle_step": step,
-        "level": oracle.level_of_theory,
-        "formula": atoms.get_chemical_formula(),
-    }
+    return {"begin": begin, "label": label.seconds, "oracle_step": step, "formula": formula}
 
 
 def measure_model(settings: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +84,7 @@ def measure_model(settings: dict[str, Any]) -> dict[str, Any]:
     measured["predict"] = _timed(lambda: committee.predict(some)) / len(some)
     for section in ("exploration", "simulation"):
         measured[section] = _dynamics(frames, committee, settings[section])
-    return {"begin": begin, **measured, "not_compiled_because": _compiled(training, device)}
+    return {"begin": begin, **measured, "not_compiled_because": _compiled(settings)}
 
 
 def _training(frames: Any, model: dict[str, Any], training: dict[str, Any], device: str) -> dict[str, float]:
@@ -130,10 +128,10 @@ def _dynamics(frames: Any, committee: Any, section: dict[str, Any]) -> float:
     return _per_step(run, STEPS)
 
 
-def _compiled(training: dict[str, Any], device: str) -> str:
+def _compiled(settings: dict[str, Any]) -> str:
     from ..training.compiled import reason_not_to_compile
 
-    return reason_not_to_compile(training, device, training["steps"])
+    return reason_not_to_compile(settings["training"], settings["device"], training_of(settings)[0])
 
 
 def _per_step(run: Callable[[int], Any], most: int) -> float:

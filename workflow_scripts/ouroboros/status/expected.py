@@ -68,6 +68,13 @@ def ends(home: Path, rounds: dict[str, Any]) -> dict[str, int]:
     return found
 
 
+def have_ended(home: Path, rounds: dict[str, Any]) -> bool:
+    """Whether every arm has a decision that ends it."""
+    last = ends(home, rounds)
+    told = [read_json(home / arm / f"round_{r}/decision.json").get("state", CONTINUE) for arm, r in last.items()]
+    return CONTINUE not in told
+
+
 def computed_in(arm: str, r: int) -> str:
     """The folder of an arm's round that holds what does not depend on the strategy, as in `rules/common.smk`."""
     return f"{START}-{arm.rsplit('-', 1)[1]}/round_0" if r == 0 else f"{arm}/round_{r}"

@@ -1,12 +1,12 @@
 """Reading files that another process may be writing: what is not there, or not whole yet, is empty."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from .. import records
+from ..faults import end_of
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -28,14 +28,7 @@ def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
 
 def last_lines(path: Path, size: int = 8192) -> list[str]:
     """The lines, none of them empty, at the end of a log, as far as `size` bytes reach."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - size))
-            text = stream.read().decode("utf-8", errors="replace")
-    except OSError:
-        return []
-    return [line for line in text.splitlines() if line.strip()]
+    return [line for line in end_of(path, size).splitlines() if line.strip()]
 
 
 def written(path: Path) -> float | None:

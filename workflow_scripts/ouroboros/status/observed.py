@@ -61,8 +61,6 @@ def _look(home: Path, job: Job) -> Observed:
     failure = [line for line in lines if re.match(r"Rule \w+ stopped: ", line)]
     if failure:
         return Observed(job, FAILED, failure[-1], wrote)
-    if any(line.startswith("Traceback (most recent call last)") for line in lines):
-        return Observed(job, FAILED, lines[-1], wrote)
     progress = [line for line in lines if PROGRESS.match(line)]
     return Observed(job, AT_WORK, progress[-1] if progress else "", wrote)
 

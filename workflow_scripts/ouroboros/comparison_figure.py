@@ -26,7 +26,8 @@ def learning_curves(tables: Mapping[str, pd.DataFrame], found: dict[str, Any], p
     """
     errors = [name for name in ERRORS if all(name in table and table[name].notna().all() for table in tables.values())]
     strategies = by_strategy(tables)
-    with figure(path, columns=len(errors) + 1, width=4.2, height=4.0) as panels:
+    with figure(path, columns=2, rows=(len(errors) + 2) // 2, width=4.2, height=3.8) as panels:
+        survival, *unused = panels[len(errors) :]
         for axes, error in zip(panels, errors, strict=False):
             for strategy, arms in strategies.items():
                 _curve(axes, arms, error, strategy)
@@ -40,9 +41,11 @@ def learning_curves(tables: Mapping[str, pd.DataFrame], found: dict[str, Any], p
             axes.set_title("\n".join([ERRORS[error], *(fill(verdict, 48) for verdict in verdicts)]), fontsize=8.5)
             axes.legend(fontsize=8)
         for strategy, arms in strategies.items():
-            _curve(panels[-1], arms, "survival_fraction", strategy)
-        panels[-1].set(xlabel="labels", ylabel="share of walkers that survive", ylim=(0, 1.05))
-        panels[-1].set_title("exploration", fontsize=8.5)
+            _curve(survival, arms, "survival_fraction", strategy)
+        survival.set(xlabel="labels", ylabel="share of walkers that survive", ylim=(0, 1.05))
+        survival.set_title("exploration", fontsize=8.5)
+        for axes in unused:
+            axes.axis("off")
 
 
 def _curve(axes: Axes, arms: list[pd.DataFrame], column: str, strategy: str) -> None:

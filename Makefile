@@ -27,7 +27,7 @@ LOCK_ARGS ?=
 # The library without installing it.
 export PYTHONPATH := $(CURDIR)/workflow_scripts$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help env doctor demo copper new plan status watch run train quick resume unlock sweep overfit timestep_scan vibrations export report test test-slurm lint config lock clean
+.PHONY: help env readable doctor demo copper new plan status watch run train quick resume unlock sweep overfit timestep_scan vibrations export report test test-slurm lint config lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -59,49 +59,52 @@ downloads/copper_emt.extxyz: examples/copper_emt.py
 new: env ## write the config of your own molecule: make new MOLECULE=my.xyz [NAME=...] [CHARGE=...] [MULTIPLICITY=...]
 	@$(PYTHON) -m ouroboros.new_experiment "$(MOLECULE)" $(NEW_ARGS)
 
-plan: env $(CONFIG) ## jobs, labels and time of a run, measured on this machine before it starts: make plan CONFIG=my.yaml
+readable: env
+	@$(PYTHON) -m ouroboros.config_file $(CONFIG)
+
+plan: readable ## jobs, labels and time of a run, measured on this machine before it starts: make plan CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.plan $(CONFIG) $(ARGS)
 
-status: env $(CONFIG) ## how a run stands, from its files, while it goes on or after: make status CONFIG=my.yaml
+status: readable ## how a run stands, from its files, while it goes on or after: make status CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.status $(CONFIG)
 
-watch: env $(CONFIG) ## the same every 5 seconds, until Ctrl-C: make watch CONFIG=my.yaml
+watch: readable ## the same every 5 seconds, until Ctrl-C: make watch CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.status $(CONFIG) --watch
 
-run: env $(CONFIG) ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
+run: readable ## run an experiment and print its table: make run CONFIG=my.yaml [ARGS=--dry-run]
 	$(SNAKEMAKE) $(ARGS) --configfile $(CONFIG)
 	@$(ROUNDS) $(CONFIG)
 
-train: env $(CONFIG) ## train and test on the reference alone, without the loop: make train CONFIG=my.yaml
+train: readable ## train and test on the reference alone, without the loop: make train CONFIG=my.yaml
 	$(SNAKEMAKE) trained $(ARGS) --configfile $(CONFIG)
 
-quick: env $(CONFIG) ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
+quick: readable ## try the whole loop on a few frames, in results/<name>_quick: make quick CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.quick $(CONFIG) --workflow-profile $(PROFILE) $(ARGS)
 
 resume: unlock ## go on after a crash or kill -9 that left Snakemake's lock: make resume CONFIG=my.yaml
 	@$(MAKE) --no-print-directory run
 
-unlock: env $(CONFIG) ## take that lock away, if no job of the run is alive: make unlock CONFIG=my.yaml
+unlock: readable ## take that lock away, if no job of the run is alive: make unlock CONFIG=my.yaml
 	@$(PYTHON) -m ouroboros.living_jobs
 	@$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
-sweep: env $(CONFIG) ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
+sweep: readable ## compare settings by training each: make sweep CONFIG=examples/sweep_interactions.yaml
 	$(SNAKEMAKE) sweep --keep-going $(ARGS) --configfile $(CONFIG)
 	@$(PYTHON) -m ouroboros.sweeps $(CONFIG)
 
-overfit: env $(CONFIG) ## can the model learn one batch by heart? make overfit CONFIG=my.yaml
+overfit: readable ## can the model learn one batch by heart? make overfit CONFIG=my.yaml
 	$(SNAKEMAKE) overfit $(ARGS) --configfile $(CONFIG)
 
-timestep_scan: env $(CONFIG) ## does the energy error fall with the time step? make timestep_scan CONFIG=my.yaml
+timestep_scan: readable ## does the energy error fall with the time step? make timestep_scan CONFIG=my.yaml
 	$(SNAKEMAKE) timestep_scan $(ARGS) --configfile $(CONFIG)
 
-vibrations: env $(CONFIG) ## frequencies of committee and oracle side by side: make vibrations CONFIG=my.yaml
+vibrations: readable ## frequencies of committee and oracle side by side: make vibrations CONFIG=my.yaml
 	$(SNAKEMAKE) vibrations $(ARGS) --configfile $(CONFIG)
 
-export: env $(CONFIG) ## the committee for SchNetPack, LAMMPS and C++ (docs/using.md): make export CONFIG=my.yaml
+export: readable ## the committee for SchNetPack, LAMMPS and C++ (docs/using.md): make export CONFIG=my.yaml
 	$(SNAKEMAKE) export $(ARGS) --configfile $(CONFIG)
 
-report: env $(CONFIG) ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
+report: readable ## HTML report of a finished run: make report CONFIG=my.yaml [REPORT=out.html]
 	@mkdir -p $(dir $(REPORT))
 	@$(REPORTER) --configfile $(CONFIG) --report $(REPORT)
 	@echo "Report: $(REPORT)"

@@ -8,3 +8,4 @@ with start(snakemake) as job:
     output = snakemake.output
     export_schnetpack(snakemake.input.model, output.schnetpack)
     export_torchscript(output.schnetpack, output.torchscript)
+    job.say(f"written: {output.schnetpack} and {output.torchscript}")

@@ -61,10 +61,12 @@ def test_a_name_is_made_of_what_may_stand_in_one(given: str, name: str):
         ("missing.xyz", "looks like a file, but there is none at that path"),
         ("oganesson.xyz", "GFN2-xTB has no parameters for Og"),
         ("aceton", "did you mean acetone"),
+        ("overlap.xyz", r"atoms 0 \(H\) and 1 \(H\) are 0\.002 Å apart"),
         ("乙醇.xyz", "No name for the experiment can be made of 乙醇; give one: NAME="),
     ],
 )
 def test_what_is_no_molecule_for_it_is_told_in_one_sentence(given: str, sentence: str):
+    ase.io.write("overlap.xyz", Atoms("H2", [[0, 0, 0], [0, 0, 0.002]]))
     ase.io.write("two.xyz", [molecule("H2O"), molecule("H2O")])
     ase.io.write("copper.cif", bulk("Cu", cubic=True))
     ase.io.write("oganesson.xyz", Atoms("OgH2", [[0, 0, 0], [0, 0, 2], [0, 2, 0]]))

@@ -60,6 +60,11 @@ def test_a_traceback_that_is_no_end_is_no_failure(tmp_path: Path):
     assert observe(tmp_path, MEMBERS)[0].state == AT_WORK
 
 
+def test_an_interrupted_job_waits_for_the_next_run(tmp_path: Path):
+    put(tmp_path / f"logs/{MEMBERS[0].name}.log", "epoch 2/8\nTraceback (most recent call last):\nKeyboardInterrupt\n")
+    assert observe(tmp_path, MEMBERS)[0].state == WAITING
+
+
 def test_what_trainings_and_walkers_print_is_understood(water, model_settings, training_settings, capsys):
     from ouroboros.training import train_member
 
@@ -118,7 +123,7 @@ def test_an_arm_that_may_converge_has_an_upper_bound_until_it_has(tmp_path: Path
     settings = load_experiment({"name": "mine", "rounds": rounds})
     assert ends(tmp_path, settings["rounds"]) == {"random-42": 3}
     finish(tmp_path, MEMBERS[0], seconds=60, ago_s=0)
-    assert "at most" in shown(tmp_path, settings)
+    assert "at least" in shown(tmp_path, settings), "nothing but a training is measured yet"
     put(
         tmp_path / "random-42/round_0/decision.json", '{"state": "continue", "reason": "force MAE 80.0 is over 43"}', 60
     )

@@ -15,10 +15,11 @@ from ase.calculators.singlepoint import SinglePointCalculator
 import ouroboros
 from ouroboros.code_version import code_version
 from ouroboros.committee import Committee
+from ouroboros.epochs import number_of_epochs
 from ouroboros.frames import Frames
 from ouroboros.graphs import Graphs
 from ouroboros.models import load_model, save_model
-from ouroboros.training import number_of_epochs, run, train_member
+from ouroboros.training import run, train_member
 from ouroboros.training.bootstrap import resampled
 from ouroboros.training.losses import summed_error
 

@@ -21,10 +21,9 @@ def commands() -> list[str]:
 def smaller(config: dict) -> dict:
     """The tutorial's experiment with as many jobs and hardly any work in each."""
     return changed(
-        config, reference__generate__length_ps=0.2, reference__generate__trajectories_per_temperature=2,
-        reference__generate__equilibration_ps=0.05, split__train=12, split__validation=4, split__test=20,
-        committee__size=2, model__n_atom_basis=16, model__n_filters=16, model__n_interactions=2, model__n_rbf=10,
-        training__steps=200, training__learning_rate=0.01, exploration__walkers=4, exploration__length_ps=0.05,
+        config, reference__generate__length_ps=0.4, reference__generate__trajectories_per_temperature=2,
+        reference__generate__equilibration_ps=0.05, split__train=24, split__validation=6, split__test=20,
+        committee__size=2, training__steps=400, exploration__walkers=4, exploration__length_ps=0.05,
         exploration__stride_fs=5, exploration__hard_limit_eV_per_A=20, simulation__walkers=2, simulation__steps=200,
         simulation__stride=2, selection__per_round=4, selection__low_eV_per_A=0.0, sweep__seeds=[0],
         analysis__timestep_scan__length_ps=0.05, analysis__vibrations__oracle_walkers=1,

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from .config import ConfigError, load_experiment
+from .contacts import check_geometry
 from .molecules import resolve_molecule
 
 TEXT = """\
@@ -55,6 +56,8 @@ def config_text(
         atoms = resolve_molecule(molecule)
     except ValueError as error:
         raise ConfigError(f"{error}" if str(error).endswith((".", "?")) else f"{error}.") from error
+    if problem := check_geometry(atoms):
+        raise ConfigError(f"{molecule} is no molecule to begin with: {problem}.")
     name = name or _name_of(Path(molecule).stem if Path(molecule).is_file() else molecule)
     text = TEXT.format(
         formula=atoms.get_chemical_formula(), atoms=len(atoms), name=name, quoted=json.dumps(name),

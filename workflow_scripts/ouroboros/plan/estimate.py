@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..epochs import number_of_epochs
+
 ASSUMED = 100  # frames, of a part of the split that is given as a share
 ORACLE_RULES = ("generate", "distort", "check_oracle", "label")
 MODEL_RULES = ("train", "test", "explore", "score_pool", "simulate", "select", "prospective")
@@ -81,8 +83,6 @@ def _walkers(steps: int, section: dict[str, Any], seconds: float) -> str:
 
 def training_of(settings: dict[str, Any]) -> tuple[int, int]:
     """Optimiser steps of a training of round 0, and how often it validates."""
-    from ..training import number_of_epochs  # torch with it, which nothing else here needs
-
     training = settings["training"]
     each = -(-_frames(settings["split"]["train"]) // training["batch_size"])
     epochs = number_of_epochs(training, each)

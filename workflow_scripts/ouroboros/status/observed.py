@@ -61,6 +61,8 @@ def _look(home: Path, job: Job) -> Observed:
     failure = [line for line in lines if re.match(r"Rule \w+ stopped: ", line)]
     if failure:
         return Observed(job, FAILED, failure[-1], wrote)
+    if lines and lines[-1].startswith("KeyboardInterrupt"):  # Ctrl-C: the next run begins it again
+        return Observed(job, WAITING)
     progress = [line for line in lines if PROGRESS.match(line)]
     return Observed(job, AT_WORK, progress[-1] if progress else "", wrote)
 

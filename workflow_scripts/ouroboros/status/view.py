@@ -140,7 +140,8 @@ def _left(left: TimeLeft, rounds: dict[str, Any]) -> str:
     if left.seconds is None:
         return "not known yet: no job of the kinds still to come has told how long it takes"
     bound = rounds["mode"] == "until_converged"
-    text = f"{'at most' if bound else 'about'} {clock(left.seconds)}, an estimate: {_counted(left.measured)} at the "
+    about = "at least" if left.left_out else "at most" if bound else "about"
+    text = f"{about} {clock(left.seconds)}, an estimate: {_counted(left.measured)} at the "
     text += f"mean time of such jobs so far, {left.side_by_side:.1f} side by side as until now"
     if bound:
         text += "; less where an arm converges before its last round"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .. import seeds
+from ..epochs import number_of_epochs
 from ..graphs import GraphLoader
 from .checks import label_rms, overfitting, still_falling, weighted_sizes
 from .compiled import CompiledStep, reason_not_to_compile
@@ -103,12 +104,3 @@ class Run:
             "not_compiled_because": self.not_compiled or None,
             "parameters": sum(p.numel() for p in self.task.model.parameters()),
         }
-
-
-def number_of_epochs(training: dict[str, Any], steps_per_epoch: int) -> int:
-    """Epochs that `training.steps` makes, to whole validations, so that the last weights are validated."""
-    if training["epochs"] is not None:
-        return training["epochs"]
-    epochs = max(1, round(training["steps"] / steps_per_epoch))
-    every = min(training["validate_every_epochs"], epochs)
-    return every * round(epochs / every)

@@ -36,6 +36,7 @@ WITHIN_S = {  # the kill comes so long at most after a job of the stage is seen
     "analyse": 3, "select_structures": 4, "label": 2, "gather": 1, "prospective": 4, "decide": 1, "report": 1.5,
     "compare": 1,
 }  # fmt: skip
+PATIENCE_S = 60.0  # a stage may have passed while another was killed
 FIRST = ["environment", "generate", "generate", "curate", "split", "check_oracle", "leakage"]
 A_ROUND = ["dataset", "train", "train", "test", "explore", "simulate", "analyse", "select_structures", "label",
            "gather", "prospective", "decide"]  # fmt: skip
@@ -54,8 +55,10 @@ def main() -> None:
         subprocess.run(command_for(unbroken, config), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         run = KilledRun(killed, config, random.Random(arguments.seed))
         for stage in FIRST + A_ROUND * arguments.rounds + LAST:
-            if run.kill_in(stage, WITHIN_S.get(stage, 1.5)):
-                print(f"kill {len(run.kills)}: {stage}", file=sys.stderr, flush=True)
+            before = len(run.kills)
+            run.kill_in(stage, WITHIN_S.get(stage, 1.5), patience_s=PATIENCE_S)
+            for working in run.kills[before:]:
+                print(f"kill {len(run.kills)}: {' '.join(sorted(working))}", file=sys.stderr, flush=True)
         run.finish()
         figures = {
             "kills": len(run.kills),

@@ -1,5 +1,6 @@
 """A small run of the pipeline that is killed with `kill -9`, Snakemake and all that it started, and begun again."""
 
+import math
 import os
 import random
 import re
@@ -36,20 +37,22 @@ class KilledRun:
         self.labels: dict[Path, tuple[int, int]] = {}
         self.checkpoints: list[tuple[Path, int, int, float]] = []
 
-    def kill_in(self, stage: str, within_s: float, once: str = "") -> bool:
+    def kill_in(self, stage: str, within_s: float, once: str = "", patience_s: float = math.inf) -> bool:
         """Begin or go on, and kill everything at a random moment of a job of the stage.
 
         Args:
             stage: a rule, by the name of its script.
             within_s: the kill comes so long at most after a job of the stage was first seen.
             once: and not before there is a file of this pattern among the results.
+            patience_s: if no job of the stage is seen for so long, as all may be done, whatever is at work is killed.
 
         Returns:
             Whether a job of the stage was at work at the kill; without one, the run may have come to its end.
         """
-        process = self._start()
+        process, began = self._start(), time.monotonic()
         while process.poll() is None:
-            if stage in at_work(process) and (not once or any(self.home.glob(once))):
+            working, late = at_work(process), time.monotonic() - began > patience_s
+            if (working and late) or (stage in working and (not once or any(self.home.glob(once)))):
                 time.sleep(self.rng.uniform(0, within_s))
                 working = kill_all(process)
                 self._take_down(working)

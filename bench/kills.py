@@ -3,8 +3,8 @@
     .venv/bin/python bench/kills.py [--seed 0] [--rounds 3]
 
 A small run (water, GFN2-xTB, both arms) is begun; Snakemake and all that it started get SIGKILL at a random moment of a
-job of one stage; the steps of `make resume` go on; and so forth through all stages in turn, until no more jobs of them
-come. An unbroken run of the same config stands beside it.
+job of one stage, or of whatever is at work where none of it has come for a minute; the steps of `make resume` go
+on; and so forth through all stages in turn. An unbroken run of the same config stands beside it.
 
 The last line is JSON:
 
@@ -57,8 +57,8 @@ def main() -> None:
         for stage in FIRST + A_ROUND * arguments.rounds + LAST:
             before = len(run.kills)
             run.kill_in(stage, WITHIN_S.get(stage, 1.5), patience_s=PATIENCE_S)
-            for working in run.kills[before:]:
-                print(f"kill {len(run.kills)}: {' '.join(sorted(working))}", file=sys.stderr, flush=True)
+            if len(run.kills) > before:
+                print(f"kill {len(run.kills)}: {' '.join(sorted(run.kills[-1]))}", file=sys.stderr, flush=True)
         run.finish()
         figures = {
             "kills": len(run.kills),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_list_like
 
 from .decision import BROKEN, CONTINUE
 from .domain import IN_DOMAIN, OUT_OF_DOMAIN
@@ -25,6 +24,7 @@ TERMINAL = {
     "state": "decision",
 }
 ERRORS = ("energy_mae_meV", "force_mae_meV_per_A")
+SHOWN = (*ERRORS, "labels", "candidates", "coverage_90", "walkers", "walkers_survived")
 
 
 def figures_of_round(metrics: str, dataset: str, walkers: str, selection: str, analysis: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def shown(arm: str, number: int, figures: Mapping[str, Any], failed: int | None,
         failed: labels that failed; None where the round was not labelled.
         state: of the decision.
     """
-    known = {name: value for name, value in figures.items() if is_list_like(value) or not pd.isna(value)}
+    known = {name: figures[name] for name in SHOWN if pd.notna(figures.get(name))}
     told = {name: f"{known[name]:.1f}" if name in known else "not known" for name in ERRORS}
     told |= {
         "arm": arm,

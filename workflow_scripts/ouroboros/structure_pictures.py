@@ -55,10 +55,10 @@ def selected(images: Sequence[Atoms], why: Sequence[str], timestep_fs: float | N
         for axes, which in zip(panels, order, strict=False):
             _draw(axes, images[which])
             info = images[which].info
-            place = (
-                f"frame {info['step'] - 1}" if timestep_fs is None else f"{info['step'] * timestep_fs / 1000:.3g} ps"
-            )
-            of = place if timestep_fs is None else f"walker {info['walker']}, {place}"
+            if timestep_fs is None:
+                of = f"frame {info['step'] - 1}"
+            else:
+                of = f"walker {info['walker']}, {info['step'] * timestep_fs / 1000:.3g} ps"
             score = f"{info['uncertainty']:.3g} eV/Å\n" if known else ""
             axes.set_title(f"{score}{of}\n{why[which]}", fontsize=8)
         for axes in panels:

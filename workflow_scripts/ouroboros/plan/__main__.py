@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -41,8 +40,7 @@ def measure(what: str, settings: dict[str, Any], threads: int) -> dict[str, Any]
     )  # fmt: skip
     if run.returncode:
         last = (run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"])[-1]
-        told = re.sub(r"^[\w.]+: ", "", last)  # the class of the error
-        raise ConfigError(f"The {what} could not be tried: {told}")
+        raise ConfigError(f"The {what} could not be tried: {last}")
     return json.loads(run.stdout.splitlines()[-1])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from ..faults import sentence_of
 from .estimate import training_of
 from .structures import measured_frames
 
@@ -149,4 +150,7 @@ def _timed(work: Callable[[], Any]) -> float:
 
 if __name__ == "__main__":
     what = {"oracle": measure_oracle, "model": measure_model}[sys.argv[1]]
-    print(f"\n{json.dumps(what(json.load(sys.stdin)))}")
+    try:
+        print(f"\n{json.dumps(what(json.load(sys.stdin)))}")
+    except Exception as error:  # the caller has no use for a traceback
+        sys.exit(sentence_of(error))

@@ -63,16 +63,18 @@ def ends(home: Path, rounds: dict[str, Any]) -> dict[str, int]:
         return dict.fromkeys(arms(rounds), last)
     found = {}
     for arm in arms(rounds):
-        states = [read_json(home / arm / f"round_{r}/decision.json").get("state", CONTINUE) for r in range(last + 1)]
-        found[arm] = next((r for r, state in enumerate(states) if state != CONTINUE), last)
+        found[arm] = next((r for r in range(last + 1) if _state(home, arm, r) != CONTINUE), last)
     return found
 
 
 def have_ended(home: Path, rounds: dict[str, Any]) -> bool:
     """Whether every arm has a decision that ends it."""
-    last = ends(home, rounds)
-    told = [read_json(home / arm / f"round_{r}/decision.json").get("state", CONTINUE) for arm, r in last.items()]
-    return CONTINUE not in told
+    return all(_state(home, arm, r) != CONTINUE for arm, r in ends(home, rounds).items())
+
+
+def _state(home: Path, arm: str, r: int) -> str:
+    """What a round has decided; to go on, where it has not decided yet."""
+    return read_json(home / arm / f"round_{r}/decision.json").get("state", CONTINUE)
 
 
 def computed_in(arm: str, r: int) -> str:

@@ -61,6 +61,21 @@ def test_all_output_is_in_the_log_that_of_compiled_code_too(run):
     assert process.stdout.splitlines() == ["before", "after"]
 
 
+def test_a_script_leaves_without_clean_up_but_with_what_is_registered_for_its_end(run):
+    process, _ = run(
+        "import atexit",
+        'atexit.register(print, "at exit")',
+        "kept = type('Kept', (), {'__del__': lambda self: os.write(1, b'cleaned up')})()",
+        "kept.itself = kept",
+    )
+    assert process.returncode == 0 and process.stdout.splitlines() == ["before", "after", "at exit"]
+
+
+def test_an_error_after_the_body_is_not_hidden(run):
+    process, _ = run("pass\n1 / 0")
+    assert process.returncode == 1 and "ZeroDivisionError" in process.stderr
+
+
 def test_what_is_said_stands_on_the_terminal_and_in_the_log(run):
     process, log = run('job.say("round 3: 40.1 meV/Å")')
     assert process.stderr == "round 3: 40.1 meV/Å\n"

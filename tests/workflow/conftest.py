@@ -48,6 +48,10 @@ def changed(config: dict[str, Any], **values: Any) -> dict[str, Any]:
     return config
 
 
+# For runs that are broken off: one arm, and trainings long enough to leave a state behind.
+BROKEN_OFF = changed(TINY, rounds__strategies=["committee"], training__steps=1500)
+
+
 def command_for(
     folder: Path,
     config: dict[str, Any] | Path,

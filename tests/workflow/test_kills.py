@@ -4,15 +4,13 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import TINY, changed, snakemake
+from conftest import BROKEN_OFF, snakemake
 from killed_run import KilledRun, differences
 from rich.console import Console
 
 from ouroboros.config import load_experiment
 from ouroboros.status import view
 
-# One arm, and trainings long enough to leave a state behind.
-CONFIG = changed(TINY, rounds__strategies=["committee"], training__steps=1500)
 STATE = "states/*/round_0/model_*/last.ckpt"
 STAGES = {  # within seconds of the first sight of a job, once there is such a file
     "generate": (0.5, ""),
@@ -28,7 +26,7 @@ STAGES = {  # within seconds of the first sight of a job, once there is such a f
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken")
-    run = snakemake(folder, CONFIG)
+    run = snakemake(folder, BROKEN_OFF)
     assert run.returncode == 0, run.stdout
     return folder / "results/tiny"
 
@@ -36,12 +34,12 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def status_of(home: Path) -> str:
     console = Console(width=100)
     with console.capture() as capture:
-        console.print(view(home, load_experiment(CONFIG)))
+        console.print(view(home, load_experiment(BROKEN_OFF)))
     return capture.get()
 
 
 def test_a_run_killed_in_every_stage_ends_as_the_unbroken_one(tmp_path: Path, unbroken: Path):
-    run = KilledRun(tmp_path, CONFIG, random.Random(1))
+    run = KilledRun(tmp_path, BROKEN_OFF, random.Random(1))
     for stage, (within_s, once) in STAGES.items():
         assert run.kill_in(stage, within_s, once), f"no job of {stage} was killed: {run.kills}"
         if stage == "train":

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, TINY, changed, command_for, snakemake
+from conftest import BROKEN_OFF, PROJECT, command_for, snakemake
 from killed_run import differences
 from slurm_node import one_node, reason_without_slurm, scontrol
 
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.skipif(bool(reason_without_slurm()), reason=reason_with
 ON_GPU = {"environment", "train", "test", "explore", "simulate", "select", "prospective"}
 ON_CPU = {"generate", "curate", "split", "leakage", "check_oracle", "label", "analyse"}
 PATIENCE_S = 900
-CONFIG = changed(TINY, training__steps=1500)  # long enough to leave a state behind
 
 
 class Run:
@@ -35,7 +34,7 @@ class Run:
     def __init__(self, folder: Path, profile: Path):
         self.log = folder / "terminal.txt"
         self.jobs: dict[str, dict[str, str]] = {}  # job -> fields of scontrol
-        command = command_for(folder, CONFIG, profile=profile)
+        command = command_for(folder, BROKEN_OFF, profile=profile)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -139,7 +138,7 @@ def test_jobs_ask_for_what_they_need_and_a_run_survives_cancel_time_limit_and_a_
     assert {"CANCELLED", "TIMEOUT"} <= ends, ends
     trainings = [read_json(path) for path in folder.glob("results/tiny/start-42/round_0/model_*/training.json")]
     assert any(training["resumed_after_epochs"] for training in trainings)
-    assert snakemake(unbroken, CONFIG).returncode == 0
+    assert snakemake(unbroken, BROKEN_OFF).returncode == 0
     assert differences(unbroken / "results/tiny", folder / "results/tiny") == []
 
 

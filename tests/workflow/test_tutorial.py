@@ -23,9 +23,10 @@ def smaller(config: dict) -> dict:
     return changed(
         config, reference__generate__length_ps=0.4, reference__generate__trajectories_per_temperature=2,
         reference__generate__equilibration_ps=0.05, split__train=24, split__validation=6, split__test=20,
-        committee__size=2, training__steps=400, exploration__walkers=4, exploration__length_ps=0.05,
+        committee__size=2, training__steps=200, exploration__walkers=4, exploration__length_ps=0.05,
         exploration__stride_fs=5, exploration__hard_limit_eV_per_A=20, simulation__walkers=2, simulation__steps=200,
         simulation__stride=2, selection__per_round=4, selection__low_eV_per_A=0.0, sweep__seeds=[0],
+        sweep__over={"model.n_interactions": [3], "model.representation": ["painn"]},
         analysis__timestep_scan__length_ps=0.05, analysis__vibrations__oracle_walkers=1,
     )  # fmt: skip
 

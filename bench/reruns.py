@@ -13,6 +13,7 @@ import copy
 import json
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
@@ -32,6 +33,8 @@ ELSEWHERE = (  # keys of other sources and oracles than the small run has, and t
     *("name", "reference.source", "reference.download", "reference.files", "split.strategy"),
     *("oracle.kind", "oracle.pyscf", "oracle.ase", "oracle.model"),
 )
+VERDICT = ("decide", "check_decision", "report", "compare")
+A_ROUND = ("train", "test", "explore", "simulate", "analyse", "select", "draw_selected", "show_structures", *VERDICT)
 VALUES: list[Any] = [1, 2, 5, 7, 0.5, 0.25, 1.5, 100.0, True, "x", "ammonia", [1], [350.0], ["random"], [0.2, 0.4, 0.8]]
 VALUES += [{"model.n_rbf": [8]}]
 
@@ -109,17 +112,40 @@ def write(table: dict[tuple[str, ...], list[str]]) -> None:
         "## Every key",
         "",
         "By dry runs on the finished small run of the tests (`bench/reruns.py --write`), each key changed alone.",
+        f"*A round* is {names(A_ROUND)};",
+        f"*verdict* is {names(VERDICT)}.",
         "",
-        "| changed key | rules that run again |",
+        "| rules that run again | changed key |",
         "|---|---|",
     ]
-    for ruled, named in sorted(table.items(), key=lambda row: len(row[0])):
-        rows.append(
-            f"| {', '.join(f'`{key}`' for key in named)} | {', '.join(f'`{rule}`' for rule in ruled) or 'none'} |"
-        )
+    for ruled, changed_keys in sorted(table.items(), key=lambda row: len(row[0])):
+        rows.append(f"| {in_short(set(ruled))} | {by_section(changed_keys)} |")
     text = DOCS.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     DOCS.write_text("\n".join([before + BEGIN, "", *rows, "", END]) + after, encoding="utf-8")
+
+
+def names(rules: Iterable[str]) -> str:
+    return ", ".join(f"`{rule}`" for rule in rules)
+
+
+def in_short(rules: set[str]) -> str:
+    """Rules by name, those that always come together by the name of their group."""
+    groups = []
+    for name, group in (("a round", A_ROUND), ("verdict", VERDICT)):
+        if rules >= set(group):
+            groups.append(f"*{name}*")
+            rules = rules - set(group)
+    return ", ".join([*([names(sorted(rules))] if rules else []), *groups]) or "none"
+
+
+def by_section(changed_keys: list[str]) -> str:
+    """Keys behind the name of their section, which is said once."""
+    sections: dict[str, list[str]] = {}
+    for key in changed_keys:
+        section, _, name = key.rpartition(".")
+        sections.setdefault(section, []).append(name)
+    return "; ".join(f"{section}: {names(found)}" if section else names(found) for section, found in sections.items())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
-from ouroboros import faults, seeds
+from ouroboros import faults, last_rounds, seeds
 from ouroboros.config import ConfigError, load_experiment, oracle_settings, sweep_runs, with_changes
 from ouroboros.installation import main_versions
 
@@ -303,7 +303,7 @@ def results_of(arm):
 
 def comparison(wildcards):
     """The learning curves of all arms; the folder's name tells the last round of each."""
-    ends = "-".join(str(final_round(arm)) for arm in ARMS)
+    ends = last_rounds.in_a_word(final_round(arm) for arm in ARMS)
     return f"{HOME}/comparison/rounds_{ends}/learning_curve.svg"
 
 
@@ -311,7 +311,7 @@ def compared(name):
     """An input function: a file from the report of each arm, each at the round that the folder's name gives for it."""
 
     def files(wildcards):
-        ends = wildcards.ends.split("-")
+        ends = last_rounds.from_word(wildcards.ends)
         return [f"{HOME}/{arm}/report/rounds_{r}/{name}" for arm, r in zip(ARMS, ends, strict=True)]
 
     return files

@@ -109,7 +109,7 @@ rule compare:
     log:
         f"{LOGS}/compare_{{ends}}.log",
     wildcard_constraints:
-        ends="[0-9]+(-[0-9]+)*",
+        ends="[0-9]+(x[0-9]+)?(-[0-9]+(x[0-9]+)?)*",
     conda:
         "../envs/analysis.yaml"
     params:

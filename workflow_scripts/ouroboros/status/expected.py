@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..decision import CONTINUE
+from ..last_rounds import in_a_word
 from .lenient import read_json
 
 START = "start"
@@ -99,7 +100,7 @@ def jobs_of(settings: dict[str, Any], last: dict[str, int]) -> list[Job]:
         report = f"{arm}/report/rounds_{end}"
         found.append(Job("show_structures", f"{report}/structures.html", f"{arm}/show_structures_{end}"))
         found.append(Job("report", f"{report}/model_card.md", f"{arm}/report_{end}"))
-    rounds = "-".join(str(end) for end in last.values())
+    rounds = in_a_word(last.values())
     return [*found, Job("compare", f"comparison/rounds_{rounds}/learning_curve.svg", f"compare_{rounds}")]
 
 

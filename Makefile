@@ -111,7 +111,7 @@ report: readable ## HTML report of a finished run: make report CONFIG=my.yaml [R
 
 test: env ## run the tests
 	$(PYTHON) -m pytest -q -n auto --maxprocesses 8 --dist loadfile tests/unit
-	$(PYTHON) -m pytest -q --durations=10 --ignore tests/workflow/test_slurm.py tests/workflow
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile --durations=10 --ignore tests/workflow/test_slurm.py tests/workflow
 
 test-slurm: env ## run the test on a real SLURM of one node, which root on Debian installs (no other machine is touched)
 	@bash tests/workflow/install_packages.sh "slurmctld munged" slurm-wlm munge

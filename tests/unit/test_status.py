@@ -12,7 +12,9 @@ from ouroboros.config import load_experiment
 from ouroboros.dynamics.progress import Progress
 from ouroboros.status import Job, jobs_of, time_left, view
 from ouroboros.status.expected import ends
+from ouroboros.status.figures import RoundFigures
 from ouroboros.status.observed import AT_WORK, DONE, FAILED, PROGRESS, WAITING, observe
+from ouroboros.status.view import Rounds
 
 NOW = 1_800_000_000.0
 SETTINGS = load_experiment({"name": "mine", "committee": {"size": 3}, "rounds": {"count": 2, "strategies": ["random"]}})
@@ -35,6 +37,17 @@ def shown(home: Path, settings: dict[str, Any] = SETTINGS) -> str:
     with console.capture() as capture:
         console.print(view(home, settings, NOW))
     return capture.get()
+
+
+@pytest.mark.parametrize(("width", "loss"), [(100, True), (80, False)])
+def test_a_narrow_terminal_loses_columns_and_no_letters(width: int, loss: bool):
+    row = RoundFigures("committee-42", 0, "1622", "2/2", "100", "0.0678", "73.6", "16/16", "40/0/0", "budget_spent")
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(Rounds([row]))
+    text = capture.get()
+    assert "committee-42      0" in text and "budget_spent" in text and "…" not in text
+    assert ("0.0678" in text) == loss
 
 
 def test_each_job_is_told_by_its_files(tmp_path: Path):

@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 PROJECT = Path(__file__).parents[2]
 TINY: dict[str, Any] = {
@@ -86,8 +88,24 @@ def job_counts(output: str) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished tiny run, shared by the tests that only look at it or dry-run on top of it."""
-    folder = tmp_path_factory.mktemp("finished")
+    """The folder of a finished tiny run, shared by the tests that only look at it or dry-run on top of it.
+
+    Processes of pytest that work side by side have a copy each of what the first has made.
+    """
+    own = tmp_path_factory.getbasetemp() / "finished"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return run_to_the_end(own)
+    shared = own.parent.with_name("finished")
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            run_to_the_end(shared)
+    shutil.copytree(shared, own, ignore=shutil.ignore_patterns("cache"))
+    return own
+
+
+def run_to_the_end(folder: Path) -> Path:
+    """The tiny experiment in a new folder."""
+    folder.mkdir()
     run = snakemake(folder, TINY)
     assert run.returncode == 0, run.stdout
     return folder

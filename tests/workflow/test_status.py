@@ -36,7 +36,7 @@ SNAKEFILE = ("--snakefile", str(PROJECT / "Snakefile"), "--workflow-profile", st
 def told(module: str, folder: Path, config: dict[str, Any], *options: str) -> str:
     """What a command prints that has to come to its end."""
     (folder / "my.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow_scripts")}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow_scripts"), "COLUMNS": "100"}
     command = [sys.executable, "-m", module, "my.yaml", *options]
     run = subprocess.run(
         command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,18 +20,21 @@ from .time_left import TimeLeft, time_left
 
 QUIET_S = 600.0  # a job seldom says nothing for so long
 ROWS = 24  # of the table, before it is cut to what is newest
-COLUMNS = {
-    "arm": "left",
-    "round": "right",
-    "data": "right",
-    "members\ntrained": "right",
-    "epochs": "right",
-    "valid.\nloss": "right",
-    "test\nMAE\nmeV/Å": "right",
-    "walkers\nalive": "right",
-    "labels done\n/failed/left": "right",
-    "decision": "left",
+Column = tuple[Literal["left", "right"], str]
+COLUMNS: dict[str, Column] = {  # title: side, and the field of a round's figures
+    "arm": ("left", "arm"),
+    "round": ("right", "number"),
+    "data": ("right", "data"),
+    "members\ntrained": ("right", "trained"),
+    "epochs": ("right", "epoch"),
+    "valid.\nloss": ("right", "loss"),
+    "test\nMAE\nmeV/Å": ("right", "force_mae"),
+    "walkers\nalive": ("right", "walkers"),
+    "labels done\n/failed/left": ("right", "labels"),
+    "decision": ("left", "decision"),
 }
+SPARED = ("epochs", "valid.\nloss")  # in a terminal of 80 columns
+UNBOUNDED = 1000
 
 
 def view(home: Path, settings: dict[str, Any], now: float | None = None) -> RenderableType:
@@ -47,7 +51,7 @@ def view(home: Path, settings: dict[str, Any], now: float | None = None) -> Rend
     finished = states[DONE] == len(observed)
     parts: list[RenderableType] = [_headline(settings["name"], observed, last_sign(home, observed), now), ""]
     rows = rounds_begun(home, last, observed)
-    parts += _table(rows) if rows else []
+    parts += _newest(rows) if rows else []
     parts += _section(f"Failed (logs in {home}/logs)", [each for each in observed if each.state == FAILED], now)
     parts += _section("At work", [each for each in observed if each.state == AT_WORK], now)
     facts = _reference(home, observed) | {"Last decision": _last_decision(home, settings, now)}
@@ -94,18 +98,34 @@ def _facts(facts: dict[str, str]) -> Table:
     return table
 
 
-def _table(rows: list[RoundFigures]) -> list[RenderableType]:
+class Rounds:
+    """The table of rounds, without the columns of `SPARED` where the terminal has no room for all."""
+
+    def __init__(self, rows: list[RoundFigures]):
+        self.rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        whole = _table(self.rows, COLUMNS)
+        fits = console.measure(whole, options=options.update(max_width=UNBOUNDED)).maximum <= options.max_width
+        yield whole if fits else _table(self.rows, {name: of for name, of in COLUMNS.items() if name not in SPARED})
+
+
+def _table(rows: list[RoundFigures], columns: dict[str, Column]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for name, side in COLUMNS.items():
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=True, vertical="bottom")
-    newest = {row.arm: row for row in rows}
-    shown = rows if len(rows) <= ROWS else list(newest.values())
-    for row in shown:
-        values = (row.data, row.trained, row.epoch, row.loss, row.force_mae, row.walkers, row.labels, row.decision)
-        table.add_row(row.arm, str(row.number), *(value or "-" for value in values))
+    for name, (side, _) in columns.items():
+        table.add_column(name, justify=side, no_wrap=True, vertical="bottom")
+    for row in rows:
+        values = [getattr(row, field) for _, field in columns.values()]
+        table.add_row(*("-" if value == "" else str(value) for value in values))
+    return table
+
+
+def _newest(rows: list[RoundFigures]) -> list[RenderableType]:
+    """The rounds, or of too many the newest of each arm."""
+    shown = rows if len(rows) <= ROWS else list({row.arm: row for row in rows}.values())
     left_out = len(rows) - len(shown)
     return [
-        table,
+        Rounds(shown),
         *([f"({left_out} earlier rounds are not shown; the table of make run has them)"] if left_out else []),
         "",
     ]

@@ -19,7 +19,7 @@ def commands() -> list[str]:
 
 
 def smaller(config: dict) -> dict:
-    """The tutorial's experiment with as many jobs and hardly any work in each."""
+    """The tutorial's experiment with hardly any work in each job, and two trainings in its sweep."""
     return changed(
         config, reference__generate__length_ps=0.4, reference__generate__trajectories_per_temperature=2,
         reference__generate__equilibration_ps=0.05, split__train=24, split__validation=6, split__test=20,

@@ -65,7 +65,8 @@ def start(snakemake: Any) -> Iterator[Job]:
 
     Threads are set for the libraries that the body imports. Output goes to the rule's log, the noise of those
     imports included. Where it fails, the terminal gets what a user can use (`faults`), the log the
-    traceback and the same.
+    traceback and the same. The body is the whole script: once it is done, the process ends without the interpreter's
+    clean-up, so that files are to be closed in it.
 
     Args:
         snakemake: the object that Snakemake hands to the script.
